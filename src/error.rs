@@ -1,0 +1,209 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::record::{DecodeError, RequestId};
+
+/// The result of an operation that fails with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong on a connection or with a body.
+///
+/// Its `Display` tells its own level only; the cause, if there is one, is its [`source`](StdError::source).
+pub struct Error {
+    inner: Box<ErrorImpl>,
+}
+
+struct ErrorImpl {
+    kind: Kind,
+    cause: Option<BoxError>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The bytes are no records.
+    Decode(DecodeError),
+    /// Records that must not come, or not now.
+    Protocol(Protocol),
+    /// The request body is shorter than CONTENT_LENGTH said, or the connection ended within a request.
+    Incomplete,
+    /// FCGI_ABORT_REQUEST.
+    Aborted,
+    /// A body was not read for so long that its siblings had to be freed of it.
+    Stalled,
+    Timeout(Timeout),
+    /// The connection ended while handlers ran.
+    Canceled,
+    Io,
+    /// The service's response body.
+    UserBody,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Tls,
+    ProxyProtocol,
+    NullRequestId,
+    DuplicateBegin(RequestId),
+    StdinBeforeParamsEnd(RequestId),
+    UnexpectedRecord,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timeout {
+    Params,
+    Write,
+    Drain,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { inner: Box::new(ErrorImpl { kind, cause: None }) }
+    }
+
+    pub(crate) fn with(mut self, cause: impl Into<BoxError>) -> Self {
+        self.inner.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn new_io(cause: io::Error) -> Self {
+        Self::new(Kind::Io).with(cause)
+    }
+
+    pub(crate) fn protocol(protocol: Protocol) -> Self {
+        Self::new(Kind::Protocol(protocol))
+    }
+
+    /// Whether the peer did not speak FastCGI, or broke its rules.
+    pub fn is_protocol(&self) -> bool {
+        matches!(self.inner.kind, Kind::Decode(_) | Kind::Protocol(_))
+    }
+
+    /// Whether the connection ended within a request, or a body before the length that CONTENT_LENGTH announced.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self.inner.kind, Kind::Incomplete)
+    }
+
+    /// Whether the web server aborted the request with FCGI_ABORT_REQUEST.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.inner.kind, Kind::Aborted)
+    }
+
+    /// Whether a body was given up because nobody read it while other requests of the connection waited behind it.
+    pub fn is_stalled(&self) -> bool {
+        matches!(self.inner.kind, Kind::Stalled)
+    }
+
+    /// Whether the peer took longer than an option of [`server::Builder`](crate::server::Builder) allows.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.inner.kind, Kind::Timeout(_))
+    }
+
+    /// Whether the connection ended, or was dropped, while requests on it were being served.
+    pub fn is_canceled(&self) -> bool {
+        matches!(self.inner.kind, Kind::Canceled)
+    }
+
+    /// Whether reading from or writing to the transport failed; the source is the [`io::Error`].
+    pub fn is_io(&self) -> bool {
+        matches!(self.inner.kind, Kind::Io)
+    }
+
+    /// Whether the service's response body failed after the head was sent; the source is its error.
+    pub fn is_user(&self) -> bool {
+        matches!(self.inner.kind, Kind::UserBody)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::new(Kind::Decode(error))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("tower_fastcgi::Error");
+        debug.field(&self.inner.kind);
+        if let Some(cause) = &self.inner.cause {
+            debug.field(cause);
+        }
+        debug.finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.inner.kind {
+            Kind::Decode(error) => return error.fmt(f),
+            Kind::Protocol(protocol) => return protocol.fmt(f),
+            Kind::Incomplete => "connection or body ended before the request was complete",
+            Kind::Aborted => "request aborted by the web server",
+            Kind::Stalled => "body not read while other requests waited behind it",
+            Kind::Timeout(Timeout::Params) => "the request's params took too long to arrive",
+            Kind::Timeout(Timeout::Write) => "the web server took too long to read the response",
+            Kind::Timeout(Timeout::Drain) => "the web server took too long to close",
+            Kind::Canceled => "connection ended while requests were being served",
+            Kind::Io => "connection error",
+            Kind::UserBody => "error from the service's response body",
+        })
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http => f.write_str(
+                "HTTP arrived on a FastCGI port: use the web server's FastCGI module instead of its HTTP proxy \
+                 (nginx: fastcgi_pass, not proxy_pass; Caddy: transport fastcgi)",
+            ),
+            Self::Tls => f.write_str(
+                "TLS arrived on a FastCGI port: FastCGI runs in the clear, behind a web server that ends TLS \
+                 (nginx: fastcgi_pass, not proxy_pass; Caddy: transport fastcgi)",
+            ),
+            Self::ProxyProtocol => f.write_str(
+                "the PROXY protocol arrived on a FastCGI port: FastCGI has the client's address in REMOTE_ADDR \
+                 (HAProxy: no send-proxy)",
+            ),
+            Self::NullRequestId => f.write_str("a record of a request has request id 0"),
+            Self::DuplicateBegin(id) => {
+                write!(f, "FCGI_BEGIN_REQUEST for request id {id}, which is being served")
+            }
+            Self::StdinBeforeParamsEnd(id) => {
+                write!(f, "FCGI_STDIN for request id {id} before the end of its FCGI_PARAMS")
+            }
+            Self::UnexpectedRecord => {
+                f.write_str("a record that only applications send came from the web server")
+            }
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.cause.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_one_pointer_wide_and_crosses_threads() {
+        fn assert_send_sync<T: Send + Sync + 'static>() {}
+        assert_send_sync::<Error>();
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn the_cause_is_the_source_and_not_in_the_text() {
+        let error = Error::new_io(io::ErrorKind::BrokenPipe.into());
+        assert!(error.is_io());
+        assert_eq!(error.to_string(), "connection error");
+        assert_eq!(error.source().unwrap().to_string(), "broken pipe");
+    }
+}
