@@ -1,0 +1,93 @@
+/// What happens to request headers in which a proxy tells what it saw: `X-Forwarded-For`, `X-Real-IP` and the like.
+///
+/// Web servers hand these to a FastCGI application as the client sent them (nginx with its `fastcgi_params`, Apache, HAProxy
+/// and lighttpd replace none), while common middleware believes them before anything else. What the web server itself saw is
+/// in [`Params`](crate::Params), where no client can write: `REMOTE_ADDR`, `REQUEST_SCHEME`, `HTTPS`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forwarded {
+    /// They are removed. This is the default.
+    ///
+    /// In detail, whatever their case and with `_` and `-` taken as the same:
+    ///
+    /// - `Forwarded` and `Forwarded-*`, `X-Forwarded` and `X-Forwarded-*`, `X-Original-Forwarded-For`,
+    ///   `X-Vercel-Forwarded-For`, `CloudFront-Forwarded-Proto`;
+    /// - the client's address: `X-Real-IP`, `X-Client-IP`, `Client-IP`, `True-Client-IP`, `X-Cluster-Client-IP`,
+    ///   `X-ProxyUser-IP`, `X-Remote-IP`, `X-Remote-Addr`, `Remote-Addr`, `X-Originating-IP`, `X-Original-Remote-Addr`,
+    ///   `Proxy-Client-IP`, `WL-Proxy-Client-IP`, `CF-Connecting-IP`, `CF-Connecting-IPv6`, `CF-Pseudo-IPv4`,
+    ///   `CloudFront-Viewer-Address`, `Fastly-Client-IP`, `Fly-Client-IP`, `DO-Connecting-IP`, `Akamai-Client-IP`,
+    ///   `Incap-Client-IP`, `X-Sucuri-ClientIP`, `Ali-CDN-Real-IP`, `AppEngine-User-IP`, `X-AppEngine-User-IP`,
+    ///   `X-Azure-ClientIP`, `X-Azure-SocketIP`, `X-NF-Client-Connection-IP`, `X-Envoy-External-Address`,
+    ///   `X-Envoy-Internal`;
+    /// - the scheme and the host: `X-Scheme`, `X-URL-Scheme`, `Front-End-Https`, `X-ARR-SSL`, `CF-Visitor`, `X-Host`,
+    ///   `X-Original-Host`, `X-Original-Proto`;
+    /// - the path, which some frameworks let these override after the web server has checked access to another one:
+    ///   `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL`, `X-Envoy-Original-Path`, `X-Script-Name`.
+    #[default]
+    Remove,
+    /// They stay.
+    ///
+    /// For a front server that sets those which the application reads and removes the rest, on every request (nginx:
+    /// `fastcgi_param HTTP_X_REAL_IP $remote_addr;`), or stands behind a proxy which does and cannot be passed by.
+    Keep,
+}
+
+/// Whether [`Forwarded::Remove`] names this header; `name` is in lower case.
+pub(super) fn is_forwarded(name: &str) -> bool {
+    let unprefixed = name.strip_prefix("x-").unwrap_or(name);
+    if let Some(rest) = unprefixed.strip_prefix("forwarded") {
+        return rest.is_empty() || rest.starts_with('-');
+    }
+    NAMES.contains(&name)
+}
+
+/// What axum-client-ip, tower_governor, axum-extra, and the usual libraries of Node, Python, Ruby, PHP and Java read.
+const NAMES: &[&str] = &[
+    "akamai-client-ip",
+    "ali-cdn-real-ip",
+    "appengine-user-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "cf-pseudo-ipv4",
+    "cf-visitor",
+    "client-ip",
+    "cloudfront-forwarded-proto",
+    "cloudfront-viewer-address",
+    "do-connecting-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "front-end-https",
+    "incap-client-ip",
+    "proxy-client-ip",
+    "remote-addr",
+    "true-client-ip",
+    "wl-proxy-client-ip",
+    "x-appengine-user-ip",
+    "x-arr-ssl",
+    "x-azure-clientip",
+    "x-azure-socketip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-path",
+    "x-host",
+    "x-nf-client-connection-ip",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-original-proto",
+    "x-original-remote-addr",
+    "x-original-uri",
+    "x-original-url",
+    "x-originating-ip",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-rewrite-url",
+    "x-scheme",
+    "x-script-name",
+    "x-sucuri-clientip",
+    "x-url-scheme",
+    "x-vercel-forwarded-for",
+];

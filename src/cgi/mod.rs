@@ -1,0 +1,18 @@
+//! Between CGI and HTTP: params to a request, a response to a CGI head. No IO; the only clock is the `Date` header's.
+
+mod authority;
+mod date;
+mod decimal;
+mod forwarded;
+mod headers;
+mod params;
+mod request;
+mod response;
+mod target;
+mod variables;
+
+pub use self::forwarded::Forwarded;
+pub use self::params::{Params, ParamsIter};
+pub(crate) use self::request::{MappedRequest, Refusal, RequestOptions, map_request};
+pub(crate) use self::response::{Framing, HeadError, put_head, put_refusal};
+pub use self::target::UriSource;

@@ -1,0 +1,65 @@
+/// The request meta-variables (RFC 3875 section 4.1, and what web servers added) that become part of the request.
+///
+/// Of duplicates the last is kept: nginx sends a variable of its own first and the administrator's override after it.
+#[derive(Debug, Default)]
+pub(super) struct Variables<'a> {
+    pub(super) content_length: Option<&'a [u8]>,
+    pub(super) content_type: Option<&'a [u8]>,
+    pub(super) https: Option<&'a [u8]>,
+    pub(super) path_info: Option<&'a [u8]>,
+    pub(super) query_string: Option<&'a [u8]>,
+    pub(super) remote_addr: Option<&'a [u8]>,
+    pub(super) remote_port: Option<&'a [u8]>,
+    pub(super) request_method: Option<&'a [u8]>,
+    pub(super) request_scheme: Option<&'a [u8]>,
+    pub(super) request_uri: Option<&'a [u8]>,
+    pub(super) script_name: Option<&'a [u8]>,
+    pub(super) server_name: Option<&'a [u8]>,
+    pub(super) server_port: Option<&'a [u8]>,
+    pub(super) server_protocol: Option<&'a [u8]>,
+}
+
+impl<'a> Variables<'a> {
+    pub(super) fn set(&mut self, name: &[u8], value: &'a [u8]) {
+        if let Some(variable) = self.variable(name) {
+            *variable = Some(value);
+        }
+    }
+
+    /// By length first: most names are told apart without reading them.
+    fn variable(&mut self, name: &[u8]) -> Option<&mut Option<&'a [u8]>> {
+        match name.len() {
+            5 if name == b"HTTPS" => Some(&mut self.https),
+            9 if name == b"PATH_INFO" => Some(&mut self.path_info),
+            11 => match name {
+                b"REMOTE_ADDR" => Some(&mut self.remote_addr),
+                b"REMOTE_PORT" => Some(&mut self.remote_port),
+                b"REQUEST_URI" => Some(&mut self.request_uri),
+                b"SCRIPT_NAME" => Some(&mut self.script_name),
+                b"SERVER_NAME" => Some(&mut self.server_name),
+                b"SERVER_PORT" => Some(&mut self.server_port),
+                _ => None,
+            },
+            12 => match name {
+                b"CONTENT_TYPE" => Some(&mut self.content_type),
+                b"QUERY_STRING" => Some(&mut self.query_string),
+                _ => None,
+            },
+            14 => match name {
+                b"CONTENT_LENGTH" => Some(&mut self.content_length),
+                b"REQUEST_METHOD" => Some(&mut self.request_method),
+                b"REQUEST_SCHEME" => Some(&mut self.request_scheme),
+                _ => None,
+            },
+            15 if name == b"SERVER_PROTOCOL" => Some(&mut self.server_protocol),
+            _ => None,
+        }
+    }
+
+    /// HAProxy and h2o send HTTPS only. A client cannot set either: its headers start with `HTTP_`.
+    pub(super) fn is_https(&self) -> bool {
+        let https = self.https.unwrap_or_default();
+        let scheme = self.request_scheme.unwrap_or_default();
+        https.eq_ignore_ascii_case(b"on") || https == b"1" || scheme.eq_ignore_ascii_case(b"https")
+    }
+}
