@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use crate::record::{DecodeError, RequestId};
+use crate::record::{DecodeError, RecordType, RequestId};
 
 /// The result of an operation that fails with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -49,14 +49,13 @@ pub(crate) enum Protocol {
     NullRequestId,
     DuplicateBegin(RequestId),
     StdinBeforeParamsEnd(RequestId),
-    UnexpectedRecord,
+    UnexpectedRecord(RecordType),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timeout {
     Params,
     Write,
-    Drain,
 }
 
 impl Error {
@@ -145,7 +144,6 @@ impl fmt::Display for Error {
             Kind::Stalled => "body not read while other requests waited behind it",
             Kind::Timeout(Timeout::Params) => "the request's params took too long to arrive",
             Kind::Timeout(Timeout::Write) => "the web server took too long to read the response",
-            Kind::Timeout(Timeout::Drain) => "the web server took too long to close",
             Kind::Canceled => "connection ended while requests were being served",
             Kind::Io => "connection error",
             Kind::UserBody => "error from the service's response body",
@@ -175,8 +173,8 @@ impl fmt::Display for Protocol {
             Self::StdinBeforeParamsEnd(id) => {
                 write!(f, "FCGI_STDIN for request id {id} before the end of its FCGI_PARAMS")
             }
-            Self::UnexpectedRecord => {
-                f.write_str("a record that only applications send came from the web server")
+            Self::UnexpectedRecord(record_type) => {
+                write!(f, "{record_type} came from the web server; only applications send it")
             }
         }
     }

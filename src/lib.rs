@@ -2,10 +2,20 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(not(feature = "axum"))]
+#[path = "axum_absent.rs"]
+mod axum;
+mod body;
 mod cgi;
+mod codec;
 mod error;
 pub mod record;
+pub mod server;
+mod trace;
 
-pub use self::cgi::{Forwarded, Params, ParamsIter, UriSource};
+pub use self::body::Incoming;
+pub use self::cgi::{Params, ParamsIter};
 pub use self::error::{Error, Result};
 pub use self::record::Role;

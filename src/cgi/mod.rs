@@ -13,6 +13,6 @@ mod variables;
 
 pub use self::forwarded::Forwarded;
 pub use self::params::{Params, ParamsIter};
-pub(crate) use self::request::{MappedRequest, Refusal, RequestOptions, map_request};
+pub(crate) use self::request::{Refusal, RequestOptions, map_request};
 pub(crate) use self::response::{Framing, HeadError, put_head, put_refusal};
 pub use self::target::UriSource;

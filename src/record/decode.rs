@@ -44,9 +44,9 @@ impl Decoder {
     /// # Errors
     ///
     /// When the bytes are not FastCGI. There is no way to find the next record then, and the same error is returned for ever.
-    pub fn decode<'a>(
+    pub fn decode<'a, 'i: 'a>(
         &'a mut self,
-        input: &mut &'a [u8],
+        input: &mut &'i [u8],
     ) -> Result<Option<Fragment<'a>>, DecodeError> {
         loop {
             match self.state {
@@ -106,7 +106,11 @@ impl Decoder {
         header.map(Some).inspect_err(|&error| self.state = State::Failed(error))
     }
 
-    fn take_whole<'a>(&'a mut self, header: Header, input: &mut &'a [u8]) -> Option<Fragment<'a>> {
+    fn take_whole<'a, 'i: 'a>(
+        &'a mut self,
+        header: Header,
+        input: &mut &'i [u8],
+    ) -> Option<Fragment<'a>> {
         let len = usize::from(header.content_length);
         if self.partial.is_empty() && input.len() >= len {
             self.state = State::padding(header);

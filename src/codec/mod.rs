@@ -1,0 +1,7 @@
+//! Records over a transport.
+
+mod reader;
+mod writer;
+
+pub(crate) use self::reader::{Block, RecordReader};
+pub(crate) use self::writer::RecordWriter;

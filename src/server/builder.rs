@@ -1,0 +1,336 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::rt::{Read, Timer, Write};
+
+use super::alarm::Clock;
+use super::connection::Connection;
+use super::exec::{ExchangeExec, InPlace};
+use super::service::HttpService;
+use crate::cgi::{Forwarded, RequestOptions, UriSource};
+use crate::record::Role;
+
+/// Options of FastCGI connections, and the way to serve one.
+///
+/// The defaults suit a server behind nginx, Caddy, Apache, HAProxy or lighttpd. They are not part of the stable interface: a
+/// better value may replace one in any release.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_fastcgi::server::{Builder, Forwarded};
+///
+/// let mut builder = Builder::new();
+/// builder.max_params_size(32 * 1024).forwarded(Forwarded::Keep);
+/// # #[cfg(feature = "tokio")]
+/// builder.timer(hyper_util::rt::TokioTimer::new()).write_timeout(Duration::from_secs(20));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder<E = InPlace> {
+    exec: E,
+    config: Config,
+}
+
+/// The options as a connection reads them.
+#[derive(Clone, Debug)]
+pub(super) struct Config {
+    pub(super) clock: Clock,
+    pub(super) half_close: bool,
+    pub(super) date: bool,
+    pub(super) max_params_size: usize,
+    pub(super) max_requests: usize,
+    pub(super) multiplexing: bool,
+    pub(super) request: RequestOptions,
+    pub(super) roles: Vec<Role>,
+    pub(super) params_timeout: Timeout,
+    pub(super) write_timeout: Timeout,
+    pub(super) stall_timeout: Timeout,
+    pub(super) idle_timeout: Timeout,
+    pub(super) drain_timeout: Timeout,
+    pub(super) drain_limit: Timeout,
+    pub(super) max_body_buf_size: usize,
+    pub(super) max_send_buf_size: usize,
+    pub(super) max_control_buf_size: usize,
+}
+
+/// A default timeout is off without a timer; one that was set needs it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timeout {
+    Default(Duration),
+    Set(Duration),
+    Off,
+}
+
+impl Builder<InPlace> {
+    /// The default options, without a timer.
+    pub fn new() -> Self {
+        Self { exec: InPlace, config: Config::default() }
+    }
+}
+
+impl Default for Builder<InPlace> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E> Builder<E> {
+    /// Sets the timer that all timeouts need.
+    ///
+    /// None is set by default, and then the default timeouts are off. [`serve`](crate::serve()) sets tokio's.
+    pub fn timer<M>(&mut self, timer: M) -> &mut Self
+    where
+        M: Timer + Send + Sync + 'static,
+    {
+        self.config.clock = Clock::new(timer);
+        self
+    }
+
+    /// Sets where the requests of multiplexed connections run.
+    ///
+    /// A connection is multiplexed once two requests were live on it at a time; from then on each further request becomes a
+    /// task, so that a busy handler does not hold up its siblings. By default they stay on the connection's own task
+    /// ([`InPlace`]). [`serve`](crate::serve()) sets tokio's executor.
+    ///
+    /// A request that is canceled is dropped at once where it runs in place, and at its next poll, for which it is woken, where
+    /// it is a task.
+    pub fn executor<E2>(self, executor: E2) -> Builder<E2> {
+        Builder { exec: executor, config: self.config }
+    }
+
+    /// Sets whether requests go on after the web server has shut its sending half down.
+    ///
+    /// Default is `false`: the web servers signal by closing the connection that the client is gone, so an end of input drops
+    /// every request of the connection at once. nginx and HAProxy do it within 100 ms.
+    pub fn half_close(&mut self, half_close: bool) -> &mut Self {
+        self.config.half_close = half_close;
+        self
+    }
+
+    /// Sets whether a `Date` header is added to responses that have none.
+    ///
+    /// Default is `true`, since HAProxy adds none.
+    pub fn auto_date_header(&mut self, enabled: bool) -> &mut Self {
+        self.config.date = enabled;
+        self
+    }
+
+    /// Sets how many bytes of FCGI_PARAMS a request may have; more is answered with status 431.
+    ///
+    /// Default is 128 KiB, twice the largest head any surveyed web server passes on by default.
+    pub fn max_params_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.max_params_size = bytes;
+        self
+    }
+
+    /// Sets how many params, headers included, a request may have; more is answered with status 431.
+    ///
+    /// Default is 512.
+    pub fn max_params(&mut self, pairs: usize) -> &mut Self {
+        self.config.request.max_params = pairs;
+        self
+    }
+
+    /// Sets how many requests a connection serves at a time; a further one is answered with status 503.
+    ///
+    /// Default is 100. It is told to web servers that ask (FCGI_MAX_REQS) when [`multiplexing`](Self::multiplexing) is on. A
+    /// limit of 0 is taken as 1.
+    pub fn max_requests(&mut self, requests: usize) -> &mut Self {
+        self.config.max_requests = requests.max(1);
+        self
+    }
+
+    /// Sets what FCGI_MPXS_CONNS says to a web server that asks: whether to multiplex requests on a connection.
+    ///
+    /// Default is `false`, for FastCGI has no flow control: on HAProxy's multiplexed connections one client that does not read
+    /// stalls all others. A web server that multiplexes unasked is served all the same.
+    pub fn multiplexing(&mut self, enabled: bool) -> &mut Self {
+        self.config.multiplexing = enabled;
+        self
+    }
+
+    /// Sets what happens to the headers that claim the client's address: `X-Forwarded-For` and its kin.
+    ///
+    /// Default is [`Forwarded::Remove`].
+    pub fn forwarded(&mut self, forwarded: Forwarded) -> &mut Self {
+        self.config.request.forwarded = forwarded;
+        self
+    }
+
+    /// Sets which params the request's URI is taken from.
+    ///
+    /// Default is [`UriSource::RequestUri`].
+    pub fn uri_source(&mut self, source: UriSource) -> &mut Self {
+        self.config.request.uri_source = source;
+        self
+    }
+
+    /// Sets the roles that are served; a request of another is refused with FCGI_UNKNOWN_ROLE.
+    ///
+    /// Default is [`Role::Responder`] alone, lest a service that was not written for it grants access as an Authorizer.
+    /// [`Role::Filter`] is refused in any case, as its FCGI_DATA stream is not passed on.
+    pub fn roles(&mut self, roles: impl IntoIterator<Item = Role>) -> &mut Self {
+        self.config.roles = roles.into_iter().filter(|&role| role != Role::Filter).collect();
+        self
+    }
+
+    /// Sets how long a request's FCGI_PARAMS may take, from its beginning; then it is answered with status 408.
+    ///
+    /// Default is 30 seconds.
+    pub fn params_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.params_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long the web server may accept no byte of what is to be written; then the connection is dropped.
+    ///
+    /// Default is 60 seconds. It also ends what bounded memory cannot serve: a response larger than all buffers to a web server
+    /// that writes the whole request before it reads, as Caddy does.
+    pub fn write_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.write_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long a multiplexed connection waits for its bodies to be read once
+    /// [`max_body_buf_size`](Self::max_body_buf_size) is reached; then the body with the most unread bytes fails.
+    ///
+    /// Default is 30 seconds. A connection with one request at a time waits as long as its handler does.
+    pub fn stall_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.stall_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long a connection may have no request before it is closed.
+    ///
+    /// Default is `None`: a request may be under way while the connection is being closed, and HAProxy does not repeat it.
+    pub fn idle_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.idle_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long a closing connection waits for more input before it gives up the wait for the web server's own close.
+    ///
+    /// Default is 5 seconds. The input is read and dropped until then, however much it is: a close with unread input resets the
+    /// connection, which can cost the web server the end of the answer.
+    pub fn drain_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.drain_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long a closing connection waits in all, for the web server's own close and before that for requests that
+    /// still run beside a failed one.
+    ///
+    /// Default is 30 seconds.
+    pub fn drain_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.drain_limit = Timeout::new(limit);
+        self
+    }
+
+    /// Sets how many bytes of request bodies a connection holds unread; at that many it stops reading.
+    ///
+    /// Default is 256 KiB. What one read brings, 64 KiB at most, may come on top. A limit of 0 is taken as 1.
+    pub fn max_body_buf_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.max_body_buf_size = bytes.max(1);
+        self
+    }
+
+    /// Sets how many bytes may wait to be written before response bodies are not polled any more.
+    ///
+    /// Default is 128 KiB. One frame of a body, of any size, may come on top. A limit of 0 is taken as 1.
+    pub fn max_send_buf_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.max_send_buf_size = bytes.max(1);
+        self
+    }
+
+    /// Sets how many bytes of answers that no service made (to FCGI_GET_VALUES, refused and aborted requests) may wait to be
+    /// written before the connection stops reading.
+    ///
+    /// Default is 16 KiB. What one read asks for may come on top. A limit of 0 is taken as 1.
+    pub fn max_control_buf_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.max_control_buf_size = bytes.max(1);
+        self
+    }
+
+    /// Serves the requests of one connection with clones of `service`.
+    ///
+    /// # Panics
+    ///
+    /// If a timeout was set, but no [`timer`](Self::timer).
+    pub fn serve_connection<I, S>(&self, io: I, service: S) -> Connection<I, S, E>
+    where
+        I: Read + Write + Unpin,
+        S: HttpService,
+        E: ExchangeExec<S> + Clone,
+    {
+        self.config.check();
+        Connection::new(io, service, self.exec.clone(), Arc::new(self.config.clone()))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn with_default_timer<M>(&mut self, timer: M) -> &mut Self
+    where
+        M: Timer + Send + Sync + 'static,
+    {
+        if !self.config.clock.is_set() {
+            self.timer(timer);
+        }
+        self
+    }
+}
+
+impl Config {
+    fn check(&self) {
+        let timeouts = [
+            self.params_timeout,
+            self.write_timeout,
+            self.stall_timeout,
+            self.idle_timeout,
+            self.drain_timeout,
+            self.drain_limit,
+        ];
+        let needs_timer = timeouts.iter().any(|timeout| matches!(timeout, Timeout::Set(_)));
+        assert!(self.clock.is_set() || !needs_timer, "a timeout was set, but no timer");
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            clock: Clock::default(),
+            half_close: false,
+            date: true,
+            max_params_size: 128 * 1024,
+            max_requests: 100,
+            multiplexing: false,
+            request: RequestOptions {
+                forwarded: Forwarded::Remove,
+                uri_source: UriSource::RequestUri,
+                max_params: 512,
+            },
+            roles: vec![Role::Responder],
+            params_timeout: Timeout::Default(Duration::from_secs(30)),
+            write_timeout: Timeout::Default(Duration::from_secs(60)),
+            stall_timeout: Timeout::Default(Duration::from_secs(30)),
+            idle_timeout: Timeout::Off,
+            drain_timeout: Timeout::Default(Duration::from_secs(5)),
+            drain_limit: Timeout::Default(Duration::from_secs(30)),
+            max_body_buf_size: 256 * 1024,
+            max_send_buf_size: 128 * 1024,
+            max_control_buf_size: 16 * 1024,
+        }
+    }
+}
+
+impl Timeout {
+    fn new(timeout: impl Into<Option<Duration>>) -> Self {
+        timeout.into().map_or(Self::Off, Self::Set)
+    }
+
+    pub(super) fn get(self) -> Option<Duration> {
+        match self {
+            Self::Default(timeout) | Self::Set(timeout) => Some(timeout),
+            Self::Off => None,
+        }
+    }
+}

@@ -1,0 +1,411 @@
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Read, Write};
+
+use super::alarm::{Alarm, Standstill};
+use super::builder::{Config, Timeout};
+use super::dispatch::Dispatch;
+use super::exec::{ExchangeExec, InPlace};
+use super::service::HttpService;
+use crate::codec::{Block, RecordReader};
+use crate::error::{self, Error, Kind, Result};
+use crate::record::Header;
+use crate::trace::{debug, trace};
+
+/// A FastCGI connection that is being served.
+///
+/// It must be polled until it resolves; [`Builder::serve_connection`](super::Builder::serve_connection) makes it. It owns the
+/// transport, the service futures and the response bodies of all its requests.
+///
+/// # Outcome
+///
+/// `Ok` when the connection ended between requests, by either side. Else the first error: [`Error::is_protocol`],
+/// [`Error::is_incomplete`] when it ended within a request, [`Error::is_canceled`] when it ended while complete requests were
+/// served, [`Error::is_timeout`], [`Error::is_io`], or [`Error::is_user`] when a response body failed after its head. In the last
+/// case the answer was broken off; a TCP connection should then be reset (zero linger), for behind some web servers only that
+/// shows the client that the answer is not complete.
+///
+/// # Cancel safety
+///
+/// Polling it may stop at any time and go on later. Dropped, it drops every service future and response body it owns, requests
+/// that run on an executor are canceled, and request bodies that live elsewhere fail ([`Error::is_canceled`]).
+#[must_use = "futures do nothing unless polled"]
+pub struct Connection<I, S: HttpService, E = InPlace> {
+    io: I,
+    reader: RecordReader,
+    dispatch: Dispatch<S, E>,
+    phase: Phase,
+    is_shutting_down: bool,
+    /// What arrives is not believed any more.
+    is_deaf: bool,
+    /// The transport has nothing more to read.
+    is_eof: bool,
+    /// Reading waits for a body to be read.
+    is_full: bool,
+    must_flush: bool,
+    /// How many bytes arrived.
+    received: u64,
+    alarm: Alarm,
+    ages: Ages,
+}
+
+/// What is left of a [`Connection`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<I, S> {
+    /// The transport.
+    pub io: I,
+    /// The service.
+    pub service: S,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Nothing is live any more; what is queued still goes out.
+    Flushing,
+    /// The write half is being shut down.
+    Closing,
+    /// Waiting for the peer to close.
+    Draining,
+    Closed,
+}
+
+/// How long what the limits are for has lasted.
+#[derive(Debug, Default)]
+struct Ages {
+    write: Standstill,
+    stall: Standstill,
+    idle: Standstill,
+    doomed: Standstill,
+    drain: Standstill,
+    drain_all: Standstill,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Expired {
+    Params,
+    Write,
+    Stall,
+    Idle,
+    Doomed,
+    Drain,
+}
+
+impl<I, S, E> Connection<I, S, E>
+where
+    I: Read + Write + Unpin,
+    S: HttpService,
+    E: ExchangeExec<S>,
+{
+    pub(super) fn new(io: I, service: S, exec: E, config: Arc<Config>) -> Self {
+        let alarm = Alarm::new(config.clock.clone());
+        Self {
+            io,
+            reader: RecordReader::default(),
+            dispatch: Dispatch::new(service, exec, config),
+            phase: Phase::Serving,
+            is_shutting_down: false,
+            is_deaf: false,
+            is_eof: false,
+            is_full: false,
+            must_flush: false,
+            received: 0,
+            alarm,
+            ages: Ages::default(),
+        }
+    }
+
+    /// Asks the connection to end when it has answered what is live.
+    ///
+    /// It must be polled on. Without a request it closes after a quiet interval of 200 ms, at once if there is no timer: the web
+    /// server may be sending one already, and what still comes is served.
+    pub fn graceful_shutdown(mut self: Pin<&mut Self>) {
+        self.is_shutting_down = true;
+    }
+
+    /// Takes the transport and the service back; everything else is dropped.
+    ///
+    /// Meant for when the connection has resolved. Before that, records may be lost that were read or queued.
+    pub fn into_parts(self) -> Parts<I, S> {
+        Parts { io: self.io, service: self.dispatch.service }
+    }
+
+    fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURNS_PER_POLL {
+            let had_backlog = self.dispatch.has_control_backlog();
+            let has_read = self.poll_read(cx).is_ready();
+            self.dispatch.run();
+            self.poll_write(cx);
+            let has_moved = self.poll_phase(cx).is_ready();
+            if self.phase == Phase::Closed {
+                return Poll::Ready(());
+            }
+            let may_read = had_backlog && !self.dispatch.has_control_backlog();
+            let may_run = self.dispatch.may_write() && !self.dispatch.ready.park(cx);
+            if !has_read && !has_moved && !may_read && !may_run {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads once. If that is not ready, what it waits for wakes the task: the transport, a consumer of a body, or the writer,
+    /// which a backlog of control answers waits for.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.is_full = false;
+        if self.is_eof || self.dispatch.has_control_backlog() {
+            return Poll::Pending;
+        }
+        if self.is_listening() && self.dispatch.budget.poll_room(cx).is_pending() {
+            self.is_full = true;
+            return Poll::Pending;
+        }
+        match ready!(self.reader.poll_block(cx, &mut self.io)) {
+            Err(error) => self.on_io_error(error),
+            Ok(block) if block.bytes().is_empty() => {
+                self.reader.recycle(block);
+                self.on_eof();
+            }
+            Ok(block) => {
+                self.received += block.bytes().len() as u64;
+                if self.is_listening() {
+                    self.take_in(&block);
+                }
+                self.reader.recycle(block);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn is_listening(&self) -> bool {
+        self.phase == Phase::Serving && !self.is_deaf
+    }
+
+    fn take_in(&mut self, block: &Block) {
+        let mut rest = block.bytes();
+        loop {
+            let taken = match self.reader.decode(&mut rest) {
+                Ok(None) => return,
+                Ok(Some(fragment)) => self.dispatch.on_fragment(fragment, block),
+                Err(error) => Err(self.dispatch.explain(error)),
+            };
+            if let Err(error) = taken {
+                self.is_deaf = true;
+                return self.dispatch.on_bad_input(error);
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) {
+        self.must_flush |= !self.dispatch.writer.is_empty();
+        if !self.must_flush {
+            return;
+        }
+        match self.dispatch.writer.poll_flush(cx, &mut self.io) {
+            Poll::Pending => {}
+            Poll::Ready(Err(error)) => self.on_io_error(error),
+            Poll::Ready(Ok(())) => {
+                self.must_flush = false;
+                self.dispatch.control_queued = 0;
+            }
+        }
+    }
+
+    /// Moves towards the end, as far as that goes. Ready if it moved.
+    fn poll_phase(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = self.phase;
+        if self.phase == Phase::Serving && self.dispatch.is_idle() && self.is_last() {
+            self.end();
+        }
+        if self.phase == Phase::Flushing && self.dispatch.writer.is_empty() && !self.must_flush {
+            self.phase = if self.dispatch.is_cut { Phase::Closed } else { Phase::Closing };
+        }
+        if self.phase == Phase::Closing {
+            match Pin::new(&mut self.io).poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.phase = Phase::Draining,
+                Poll::Ready(Err(_already_gone)) => self.phase = Phase::Closed,
+            }
+        }
+        if self.phase == Phase::Draining && self.is_eof {
+            self.phase = Phase::Closed;
+        }
+        if self.phase == before { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    fn is_last(&self) -> bool {
+        self.dispatch.is_last || (self.is_shutting_down && !self.alarm.has_clock())
+    }
+
+    fn end(&mut self) {
+        trace!("closing");
+        self.dispatch.cancel(Kind::Canceled);
+        if self.dispatch.is_cut {
+            self.dispatch.writer.raw(&NO_RECORD);
+        }
+        self.phase = Phase::Flushing;
+    }
+
+    fn on_eof(&mut self) {
+        self.is_eof = true;
+        if self.phase != Phase::Serving {
+            return;
+        }
+        let is_whole = self.reader.is_at_boundary() && !self.dispatch.has_unfinished_input();
+        let kind = if is_whole { Kind::Canceled } else { Kind::Incomplete };
+        if self.dispatch.config.half_close && self.reader.is_at_boundary() {
+            self.dispatch.end_input(kind);
+        } else if !self.dispatch.exchanges.is_empty() {
+            self.abandon(Error::new(kind));
+        } else if !is_whole {
+            self.dispatch.fail(Error::new(kind));
+        }
+        self.dispatch.is_last = true;
+    }
+
+    fn on_io_error(&mut self, error: io::Error) {
+        match self.phase {
+            Phase::Serving | Phase::Flushing => self.abandon(Error::new_io(error)),
+            // The answer is out; how the peer closes does not matter.
+            Phase::Closing | Phase::Draining | Phase::Closed => self.phase = Phase::Closed,
+        }
+    }
+
+    /// Ends at once: there is nobody to write to.
+    fn abandon(&mut self, error: Error) {
+        let kind = if error.is_incomplete() { Kind::Incomplete } else { Kind::Canceled };
+        self.dispatch.cancel(kind);
+        self.dispatch.fail(error);
+        self.phase = Phase::Closed;
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<(Instant, Expired)> {
+        match self.next_deadline() {
+            Some((deadline, expired)) => {
+                self.alarm.poll(cx, deadline).map(|()| (deadline, expired))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    /// The earliest time at which something has lasted too long. Asks for the time only if anything is under way.
+    fn next_deadline(&mut self) -> Option<(Instant, Expired)> {
+        let config = &self.dispatch.config;
+        let is_serving = self.phase == Phase::Serving;
+        let is_closing = matches!(self.phase, Phase::Closing | Phase::Draining);
+        let is_idle = is_serving && self.dispatch.exchanges.is_empty();
+        let is_doomed = is_serving && !is_idle && self.dispatch.failure.is_some();
+        let is_stalled = self.is_full && self.dispatch.is_multiplexed;
+        let idle = match config.idle_timeout {
+            _ if self.is_shutting_down => Timeout::Set(QUIET),
+            timeout => timeout,
+        };
+        let ages = &mut self.ages;
+        let mut watch = Watch::new(&self.alarm);
+        let (write, received) = (self.dispatch.writer.written(), self.received);
+        watch.add(&mut ages.write, self.must_flush, write, config.write_timeout, Expired::Write);
+        let releases = self.dispatch.budget.releases();
+        watch.add(&mut ages.stall, is_stalled, releases, config.stall_timeout, Expired::Stall);
+        watch.add(&mut ages.idle, is_idle, received, idle, Expired::Idle);
+        watch.add(&mut ages.doomed, is_doomed, 0, config.drain_limit, Expired::Doomed);
+        watch.add(&mut ages.drain, is_closing, received, config.drain_timeout, Expired::Drain);
+        watch.add(&mut ages.drain_all, is_closing, 0, config.drain_limit, Expired::Drain);
+        if !is_idle {
+            let timeout = config.params_timeout;
+            for exchange in self.dispatch.exchanges.iter_mut() {
+                let is_open = !exchange.has_params();
+                watch.add(&mut exchange.params_age, is_open, 0, timeout, Expired::Params);
+            }
+        }
+        watch.earliest
+    }
+
+    fn on_expired(&mut self, deadline: Instant, expired: Expired) {
+        debug!(what = ?expired, "time is up");
+        match expired {
+            Expired::Params => self.dispatch.on_params_timeout(deadline),
+            Expired::Write => self.abandon(Error::new(Kind::Timeout(error::Timeout::Write))),
+            Expired::Stall => self.dispatch.on_stall(),
+            Expired::Idle => self.dispatch.is_last = true,
+            Expired::Doomed => self.dispatch.cancel(Kind::Canceled),
+            Expired::Drain => self.phase = Phase::Closed,
+        }
+    }
+}
+
+impl<I, S, E> Future for Connection<I, S, E>
+where
+    I: Read + Write + Unpin,
+    S: HttpService,
+    E: ExchangeExec<S>,
+{
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.dispatch.ready.unpark();
+        while self.poll_turns(cx).is_pending() {
+            let (deadline, expired) = ready!(self.poll_expired(cx));
+            self.on_expired(deadline, expired);
+        }
+        Poll::Ready(self.dispatch.failure.take().map_or(Ok(()), Err))
+    }
+}
+
+/// Nothing in it is pinned in place.
+impl<I: Unpin, S: HttpService, E> Unpin for Connection<I, S, E> {}
+
+impl<I, S: HttpService, E> fmt::Debug for Connection<I, S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("phase", &self.phase).finish_non_exhaustive()
+    }
+}
+
+/// Looks for the earliest of several deadlines.
+struct Watch<'a> {
+    alarm: &'a Alarm,
+    now: Option<Instant>,
+    earliest: Option<(Instant, Expired)>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(alarm: &'a Alarm) -> Self {
+        Self { alarm, now: None, earliest: None }
+    }
+
+    /// Adds what `holds`, unless `progress` was made.
+    fn add(
+        &mut self,
+        age: &mut Standstill,
+        holds: bool,
+        progress: u64,
+        limit: Timeout,
+        expired: Expired,
+    ) {
+        let Some(limit) = limit.get().filter(|_| holds) else { return age.clear() };
+        if self.now.is_none() {
+            self.now = self.alarm.now();
+        }
+        let Some(now) = self.now else { return };
+        let Some(deadline) = age.deadline(now, progress, limit) else { return };
+        if self.earliest.is_none_or(|(earliest, _)| deadline < earliest) {
+            self.earliest = Some((deadline, expired));
+        }
+    }
+}
+
+/// No web server takes this for a record, so that it must give the answer up: unlike a plain end of the connection, which nginx
+/// and lighttpd may take for the end of the answer.
+const NO_RECORD: [u8; Header::LEN] = [0; Header::LEN];
+
+/// How long a connection that is asked to end must have been idle: a request may be on its way already.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// So many turns a poll may take: other connections share its worker.
+const TURNS_PER_POLL: usize = 16;

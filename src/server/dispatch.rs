@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::builder::Config;
+use super::driver::Driver;
+use super::exchange::{Exchanges, Output};
+use super::exec::ExchangeExec;
+use super::ready::ReadyList;
+use super::service::HttpService;
+use super::task::ExchangeTask;
+use crate::body::Budget;
+use crate::codec::RecordWriter;
+use crate::error::{Error, Kind};
+
+/// The exchanges of one connection and what they have to write: all of a connection but its transport.
+///
+/// `intake` moves it by the records that arrive, `respond` by what the services answer.
+pub(super) struct Dispatch<S: HttpService, E> {
+    pub(super) config: Arc<Config>,
+    pub(super) service: S,
+    exec: E,
+    pub(super) exchanges: Exchanges<S>,
+    pub(super) ready: Arc<ReadyList>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) writer: RecordWriter,
+    /// Two requests were live at a time.
+    pub(super) is_multiplexed: bool,
+    /// The connection closes when nothing is live.
+    pub(super) is_last: bool,
+    /// A response failed in a way that only a broken connection can show.
+    pub(super) is_cut: bool,
+    /// How many exchanges wait for that without anything left to do.
+    pub(super) withheld: usize,
+    /// The first record has been seen.
+    pub(super) is_fastcgi: bool,
+    /// Bytes of answers that no service made, written or not, since nothing was queued.
+    pub(super) control_queued: usize,
+    pub(super) failure: Option<Error>,
+}
+
+impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
+    pub(super) fn new(service: S, exec: E, config: Arc<Config>) -> Self {
+        let ready = Arc::<ReadyList>::default();
+        Self {
+            service,
+            exec,
+            exchanges: Exchanges::new(ready.clone()),
+            ready,
+            budget: Budget::new(config.max_body_buf_size),
+            config,
+            writer: RecordWriter::default(),
+            is_multiplexed: false,
+            is_last: false,
+            is_cut: false,
+            withheld: 0,
+            is_fastcgi: false,
+            control_queued: 0,
+            failure: None,
+        }
+    }
+
+    /// Whether no exchange has anything left to do.
+    pub(super) fn is_idle(&self) -> bool {
+        self.exchanges.len() == self.withheld
+    }
+
+    pub(super) fn may_write(&self) -> bool {
+        self.writer.queued() < self.config.max_send_buf_size
+    }
+
+    pub(super) fn has_control_backlog(&self) -> bool {
+        self.control_queued >= self.config.max_control_buf_size
+    }
+
+    /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.
+    pub(super) fn run(&mut self) {
+        for _ in 0..TURNS_PER_RUN {
+            if !self.may_write() {
+                return;
+            }
+            let Some(index) = self.ready.pop() else { return };
+            self.run_exchange(index);
+        }
+    }
+
+    /// Drops all exchanges without an answer; their bodies fail with `kind`.
+    pub(super) fn cancel(&mut self, kind: Kind) {
+        for index in self.exchanges.indices() {
+            self.exchanges.remove(index).discard_body(kind);
+        }
+        self.withheld = 0;
+    }
+
+    /// Records why the connection ends. The first reason is the one that counts.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.is_last = true;
+        self.failure.get_or_insert(error);
+    }
+
+    fn run_exchange(&mut self, index: usize) {
+        let slot = self.exchanges.slot(index);
+        slot.unlist();
+        let Some(exchange) = &mut slot.exchange else { return };
+        if !exchange.unsent.is_empty() {
+            return self.send_rest(index);
+        }
+        if let Output::Called(_) = exchange.output {
+            self.call(index);
+        }
+        let slot = self.exchanges.slot(index);
+        let exchange = slot.exchange.as_mut().expect("a call leaves the exchange in place");
+        let polled = match &exchange.output {
+            Output::Waiting | Output::Called(_) | Output::Withheld => Poll::Pending,
+            Output::Remote(response) => response.poll_step(),
+            Output::Local => {
+                let driver = slot.driver.as_mut().expect("what runs in place has a driver");
+                driver.as_mut().poll_step(&mut Context::from_waker(&slot.waker))
+            }
+        };
+        if let Poll::Ready(step) = polled {
+            self.respond(index, step);
+        }
+    }
+
+    /// Hands the request to the service.
+    fn call(&mut self, index: usize) {
+        let service = self.service.clone();
+        let slot = self.exchanges.slot(index);
+        let exchange = slot.exchange.as_mut().expect("a live exchange is called");
+        let output = std::mem::replace(&mut exchange.output, Output::Local);
+        let Output::Called(request) = output else { return exchange.output = output };
+        match self.exec.executor().filter(|_| self.is_multiplexed) {
+            Some(executor) => {
+                let (task, response) = ExchangeTask::new(service, request, slot.waker.clone());
+                exchange.output = Output::Remote(response);
+                executor.execute(task);
+            }
+            None => {
+                let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new()));
+                driver.as_mut().start(service, request);
+            }
+        }
+    }
+}
+
+/// After so many turns what they queued is written, and the transport is read again.
+const TURNS_PER_RUN: usize = 64;

@@ -1,0 +1,249 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+use http::Request;
+
+use super::alarm::Standstill;
+use super::driver::Driver;
+use super::ready::{ReadyList, SlotWaker};
+use super::service::HttpService;
+use super::task::RemoteResponse;
+use crate::body::{self, Budget, Incoming, Sender};
+use crate::codec::Block;
+use crate::error::Kind;
+use crate::record::{RequestId, Role};
+use crate::trace::debug;
+
+/// One live request id.
+///
+/// ```text
+/// input :  Params --empty PARAMS--> Body --STDIN's end, CONTENT_LENGTH--> Ended
+/// output:  Waiting --params complete--> Called --first turn--> Local | Remote --response's end--> removed
+/// ```
+/// Records move the input, wake-ups the output; they meet at one point, the end of the params.
+pub(super) struct Exchange {
+    pub(super) id: RequestId,
+    pub(super) role: Role,
+    pub(super) keep_conn: bool,
+    /// The response has no body, whatever the service answers.
+    pub(super) is_head: bool,
+    pub(super) input: Input,
+    /// The request body's end that fills it, kept for as long as somebody may leave it unread.
+    pub(super) body: Option<Sender>,
+    pub(super) output: Output,
+    pub(super) response: Response,
+    /// The rest of a body frame that must not go out at once, for its siblings' sake.
+    pub(super) unsent: Bytes,
+    pub(super) params_age: Standstill,
+}
+
+pub(super) enum Input {
+    Params(BytesMut),
+    /// So many bytes are still to come, if CONTENT_LENGTH told.
+    Body(Option<u64>),
+    Ended,
+}
+
+pub(super) enum Output {
+    Waiting,
+    Called(Request<Incoming>),
+    Local,
+    Remote(RemoteResponse),
+    /// The response failed; its end must not be written, and the connection closes when its siblings are done.
+    Withheld,
+}
+
+/// How far the response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Response {
+    BeforeHead,
+    /// So many bytes of the body are still to come, if its length is known.
+    Body(Option<u64>),
+}
+
+impl Exchange {
+    pub(super) fn new(id: RequestId, role: Role, keep_conn: bool) -> Self {
+        Self {
+            id,
+            role,
+            keep_conn,
+            is_head: false,
+            input: Input::Params(BytesMut::new()),
+            body: None,
+            output: Output::Waiting,
+            response: Response::BeforeHead,
+            unsent: Bytes::new(),
+            params_age: Standstill::default(),
+        }
+    }
+
+    pub(super) fn has_params(&self) -> bool {
+        !matches!(self.input, Input::Params(_))
+    }
+
+    pub(super) fn is_withheld(&self) -> bool {
+        matches!(self.output, Output::Withheld)
+    }
+
+    /// Opens the request body, of that length or of unknown length, which FCGI_STDIN will bring.
+    pub(super) fn open_body(&mut self, budget: &Arc<Budget>, length: Option<u64>) -> Incoming {
+        let (sender, incoming) = body::channel(budget, length);
+        self.input = Input::Body(length);
+        self.body = Some(sender);
+        incoming
+    }
+
+    /// Takes a part of FCGI_STDIN, which arrived in `block`.
+    pub(super) fn push_body(&mut self, content: &[u8], block: &Block) {
+        let (Input::Body(remaining), Some(body)) = (&mut self.input, &self.body) else { return };
+        let content = cut(content, remaining);
+        match block.share(content) {
+            Some(shared) => body.push_shared(shared),
+            None => body.push_copy(content),
+        }
+        if *remaining == Some(0) {
+            body.finish();
+            self.input = Input::Ended;
+        }
+    }
+
+    /// FCGI_STDIN has ended.
+    pub(super) fn end_body(&mut self) {
+        match self.input {
+            Input::Body(Some(1..)) => self.fail_body(Kind::Incomplete),
+            _ => self.complete_body(|body| body.finish()),
+        }
+    }
+
+    /// Fails the request body if it is not complete, behind what arrived of it.
+    pub(super) fn fail_body(&mut self, kind: Kind) {
+        self.complete_body(|body| body.fail(kind));
+    }
+
+    /// Fails the request body, complete or not, and drops what nobody read of it.
+    pub(super) fn discard_body(&mut self, kind: Kind) {
+        self.input = Input::Ended;
+        if let Some(body) = self.body.take() {
+            body.discard(kind);
+        }
+    }
+
+    pub(super) fn unread(&self) -> usize {
+        self.body.as_ref().map_or(0, Sender::unread)
+    }
+
+    fn complete_body(&mut self, complete: impl FnOnce(&Sender)) {
+        if let (Input::Body(_), Some(body)) = (&self.input, &self.body) {
+            complete(body);
+            self.input = Input::Ended;
+        }
+    }
+}
+
+/// Leaves out what is beyond CONTENT_LENGTH.
+fn cut<'a>(content: &'a [u8], remaining: &mut Option<u64>) -> &'a [u8] {
+    let Some(remaining) = remaining else { return content };
+    let len = usize::try_from(*remaining).map_or(content.len(), |max| content.len().min(max));
+    if len < content.len() {
+        debug!(excess = content.len() - len, "FCGI_STDIN exceeds CONTENT_LENGTH");
+    }
+    *remaining -= len as u64;
+    &content[..len]
+}
+
+/// The live exchanges of a connection, found by request id and by the index that their wakers know.
+pub(super) struct Exchanges<S: HttpService> {
+    slots: Vec<Slot<S>>,
+    free: Vec<usize>,
+    /// Sorted by id.
+    ids: Vec<(RequestId, usize)>,
+    ready: Arc<ReadyList>,
+}
+
+/// A place for an exchange, reused by later ones.
+pub(super) struct Slot<S: HttpService> {
+    pub(super) exchange: Option<Exchange>,
+    /// Where a service runs in place.
+    pub(super) driver: Option<Pin<Box<Driver<S>>>>,
+    listing: Arc<SlotWaker>,
+    pub(super) waker: Waker,
+}
+
+impl<S: HttpService> Exchanges<S> {
+    pub(super) fn new(ready: Arc<ReadyList>) -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), ids: Vec::new(), ready }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub(super) fn index_of(&self, id: RequestId) -> Option<usize> {
+        let position = self.ids.binary_search_by_key(&id, |&(id, _)| id).ok()?;
+        Some(self.ids[position].1)
+    }
+
+    pub(super) fn slot(&mut self, index: usize) -> &mut Slot<S> {
+        &mut self.slots[index]
+    }
+
+    /// The exchange at an index that [`index_of`](Self::index_of) or [`indices`](Self::indices) gave.
+    pub(super) fn exchange(&mut self, index: usize) -> &mut Exchange {
+        self.slots[index].exchange.as_mut().expect("an index of a live exchange")
+    }
+
+    pub(super) fn indices(&self) -> Vec<usize> {
+        self.ids.iter().map(|&(_, index)| index).collect()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Exchange> {
+        self.slots.iter_mut().filter_map(|slot| slot.exchange.as_mut())
+    }
+
+    /// Adds an exchange whose id is not live.
+    pub(super) fn insert(&mut self, exchange: Exchange) {
+        let position = self.ids.partition_point(|&(id, _)| id < exchange.id);
+        let index = self.free.pop().unwrap_or_else(|| self.add_slot());
+        self.ids.insert(position, (exchange.id, index));
+        self.slots[index].exchange = Some(exchange);
+    }
+
+    /// Takes an exchange out; its service future or response body is dropped.
+    pub(super) fn remove(&mut self, index: usize) -> Exchange {
+        let slot = &mut self.slots[index];
+        let exchange = slot.exchange.take().expect("an index of a live exchange");
+        if let (Output::Local, Some(driver)) = (&exchange.output, &mut slot.driver) {
+            driver.as_mut().clear();
+        }
+        let position = self.ids.binary_search_by_key(&exchange.id, |&(id, _)| id);
+        self.ids.remove(position.expect("a live exchange is listed by its id"));
+        self.free.push(index);
+        exchange
+    }
+
+    fn add_slot(&mut self) -> usize {
+        let index = self.slots.len();
+        let listing = SlotWaker::new(index, self.ready.clone());
+        let waker = listing.clone().into();
+        self.slots.push(Slot { exchange: None, driver: None, listing, waker });
+        index
+    }
+}
+
+impl<S: HttpService> Slot<S> {
+    /// To be called when the exchange gets its turn.
+    pub(super) fn unlist(&self) {
+        self.listing.unlist();
+    }
+
+    /// Asks for another turn, behind all that wait already.
+    pub(super) fn list(&self) {
+        self.waker.wake_by_ref();
+    }
+}

@@ -1,0 +1,221 @@
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::dispatch::Dispatch;
+use super::exchange::{Exchange, Input, Output};
+use super::exec::ExchangeExec;
+use super::foreign;
+use super::service::HttpService;
+use super::values;
+use crate::axum::insert_connect_info;
+use crate::body::Incoming;
+use crate::cgi::{Refusal, map_request};
+use crate::codec::Block;
+use crate::error::{Error, Kind, Protocol, Result, Timeout};
+use crate::record::{
+    BeginRequest, DecodeError, Fragment, ProtocolStatus, RecordType, RequestId, Role, UnknownType,
+};
+use crate::trace::{debug, trace, warn};
+
+impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
+    /// Takes one fragment of a record that arrived in `block`.
+    pub(super) fn on_fragment(&mut self, fragment: Fragment<'_>, block: &Block) -> Result<()> {
+        let Fragment { header, content } = fragment;
+        trace!(record = %header.record_type, id = ?header.request_id, len = content.len(), "received");
+        self.is_fastcgi = true;
+        let is_end = header.content_length == 0;
+        match (header.record_type, header.request_id) {
+            (RecordType::BeginRequest, Some(id)) => self.on_begin(id, content),
+            (RecordType::Params, Some(id)) if is_end => Ok(self.on_params_end(id)),
+            (RecordType::Params, Some(id)) => Ok(self.on_params(id, content)),
+            (RecordType::Stdin, Some(id)) => self.on_stdin(id, content, block),
+            (RecordType::AbortRequest, Some(id)) => Ok(self.on_abort(id)),
+            (RecordType::GetValues, None) => Ok(self.on_get_values(content)),
+            (RecordType::Other(record_type), None) => Ok(self.on_unknown_type(record_type)),
+            // A Filter's data without a Filter, and what only concerns exchanges that are not.
+            (RecordType::Data | RecordType::GetValues | RecordType::Other(_), Some(_)) => Ok(()),
+            (
+                RecordType::BeginRequest
+                | RecordType::Params
+                | RecordType::Stdin
+                | RecordType::Data
+                | RecordType::AbortRequest,
+                None,
+            ) => Err(Error::protocol(Protocol::NullRequestId)),
+            (
+                RecordType::Stdout
+                | RecordType::Stderr
+                | RecordType::EndRequest
+                | RecordType::GetValuesResult
+                | RecordType::UnknownType,
+                _,
+            ) => Err(Error::protocol(Protocol::UnexpectedRecord(header.record_type))),
+        }
+    }
+
+    /// The bytes that arrived are no records, or records that must not come. Nothing that comes later is believed; what was
+    /// received in full is still answered.
+    pub(super) fn on_bad_input(&mut self, error: Error) {
+        self.end_input(Kind::Incomplete);
+        self.fail(error);
+    }
+
+    /// The input has ended, but responses may go on.
+    pub(super) fn end_input(&mut self, kind: Kind) {
+        for index in self.exchanges.indices() {
+            let exchange = self.exchanges.exchange(index);
+            if exchange.has_params() {
+                exchange.fail_body(kind);
+            } else {
+                self.exchanges.remove(index);
+            }
+        }
+    }
+
+    pub(super) fn has_unfinished_input(&mut self) -> bool {
+        self.exchanges.iter_mut().any(|exchange| !matches!(exchange.input, Input::Ended))
+    }
+
+    /// The params of some requests were not complete at their deadline.
+    pub(super) fn on_params_timeout(&mut self, deadline: Instant) {
+        let Some(limit) = self.config.params_timeout.get() else { return };
+        for index in self.exchanges.indices() {
+            let exchange = self.exchanges.exchange(index);
+            if !exchange.has_params() && exchange.params_age.is_over(deadline, limit) {
+                self.refuse(index, TOO_SLOW);
+            }
+        }
+        self.fail(Error::new(Kind::Timeout(Timeout::Params)));
+    }
+
+    /// Bodies were left unread for too long: fails the one that takes the most room.
+    pub(super) fn on_stall(&mut self) {
+        let unread = self.exchanges.iter_mut().max_by_key(|exchange| exchange.unread());
+        if let Some(exchange) = unread {
+            warn!(id = %exchange.id, unread = exchange.unread(), "body given up: not read while others wait");
+            exchange.discard_body(Kind::Stalled);
+        }
+    }
+
+    /// What a [`DecodeError`] stands for: with the first record it may be another protocol.
+    pub(super) fn explain(&mut self, error: DecodeError) -> Error {
+        let foreign = match error {
+            DecodeError::Version(first) if !self.is_fastcgi => foreign::recognize(first),
+            _ => None,
+        };
+        let Some(protocol) = foreign else { return error.into() };
+        if protocol == Protocol::Http {
+            self.writer.raw(foreign::http_answer(protocol).as_bytes());
+        }
+        Error::protocol(protocol).with(error)
+    }
+
+    fn on_begin(&mut self, id: RequestId, content: &[u8]) -> Result<()> {
+        let Some(begin) = BeginRequest::decode(content) else { return Ok(()) };
+        if self.exchanges.index_of(id).is_some() {
+            return Err(Error::protocol(Protocol::DuplicateBegin(id)));
+        }
+        let role = Role::new(begin.role).filter(|role| self.config.roles.contains(role));
+        let Some(role) = role else {
+            debug!(role = begin.role, "refused: role not served");
+            self.control(|this| this.writer.end_request(id, ProtocolStatus::UnknownRole));
+            self.is_last |= !begin.keep_conn;
+            return Ok(());
+        };
+        let exchange = Exchange::new(id, role, begin.keep_conn);
+        if self.exchanges.len() >= self.config.max_requests {
+            debug!(%id, "refused: too many requests on one connection");
+            self.answer(&exchange, StatusCode::SERVICE_UNAVAILABLE, "too many requests at a time");
+            return Ok(());
+        }
+        self.is_multiplexed |= !self.exchanges.is_empty();
+        self.exchanges.insert(exchange);
+        Ok(())
+    }
+
+    fn on_params(&mut self, id: RequestId, content: &[u8]) {
+        let Some(index) = self.exchanges.index_of(id) else { return };
+        let Input::Params(params) = &mut self.exchanges.exchange(index).input else { return };
+        if params.len() + content.len() > self.config.max_params_size {
+            return self.refuse(index, TOO_LARGE);
+        }
+        params.extend_from_slice(content);
+    }
+
+    fn on_params_end(&mut self, id: RequestId) {
+        let Some(index) = self.exchanges.index_of(id) else { return };
+        let exchange = self.exchanges.exchange(index);
+        let Input::Params(params) = &mut exchange.input else { return };
+        let params = std::mem::take(params).freeze();
+        exchange.input = Input::Ended;
+        if let Err(refusal) = self.start(index, params) {
+            self.refuse(index, refusal);
+        }
+    }
+
+    /// Makes the request; the service is called with the exchange's next turn.
+    fn start(&mut self, index: usize, params: Bytes) -> std::result::Result<(), Refusal> {
+        let slot = self.exchanges.slot(index);
+        let exchange = slot.exchange.as_mut().expect("a live exchange is started");
+        let mut mapped = map_request(params, exchange.role, &self.config.request)?;
+        if let Some(address) = mapped.remote_addr {
+            insert_connect_info(mapped.request.extensions_mut(), address);
+        }
+        exchange.is_head = mapped.request.method() == Method::HEAD;
+        let has_body = exchange.role == Role::Responder && mapped.content_length != Some(0);
+        let body = match has_body {
+            true => exchange.open_body(&self.budget, mapped.content_length),
+            false => Incoming::empty(),
+        };
+        exchange.output = Output::Called(mapped.request.map(|()| body));
+        slot.list();
+        Ok(())
+    }
+
+    fn on_stdin(&mut self, id: RequestId, content: &[u8], block: &Block) -> Result<()> {
+        let Some(index) = self.exchanges.index_of(id) else { return Ok(()) };
+        let exchange = self.exchanges.exchange(index);
+        match exchange.input {
+            Input::Params(_) => return Err(Error::protocol(Protocol::StdinBeforeParamsEnd(id))),
+            _ if content.is_empty() => exchange.end_body(),
+            _ => exchange.push_body(content, block),
+        }
+        Ok(())
+    }
+
+    fn on_abort(&mut self, id: RequestId) {
+        let Some(index) = self.exchanges.index_of(id) else { return };
+        debug!(%id, "aborted by the web server");
+        let mut exchange = self.exchanges.remove(index);
+        exchange.discard_body(Kind::Aborted);
+        self.withheld -= usize::from(exchange.is_withheld());
+        self.is_last |= !exchange.keep_conn;
+        self.control(|this| this.writer.end_request(id, ProtocolStatus::RequestComplete));
+    }
+
+    fn on_get_values(&mut self, query: &[u8]) {
+        let answer = values::answer(query, &self.config);
+        self.control(|this| this.writer.management(RecordType::GetValuesResult, &answer));
+    }
+
+    fn on_unknown_type(&mut self, record_type: u8) {
+        let content = UnknownType(record_type).encode();
+        self.control(|this| this.writer.management(RecordType::UnknownType, &content));
+    }
+
+    fn refuse(&mut self, index: usize, refusal: Refusal) {
+        let exchange = self.exchanges.remove(index);
+        debug!(id = %exchange.id, status = %refusal.status, reason = refusal.reason, "refused");
+        self.answer(&exchange, refusal.status, refusal.reason);
+    }
+}
+
+const TOO_LARGE: Refusal = Refusal {
+    status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    reason: "the request's params are too large",
+};
+
+const TOO_SLOW: Refusal =
+    Refusal { status: StatusCode::REQUEST_TIMEOUT, reason: "the request's params took too long" };

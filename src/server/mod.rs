@@ -1,0 +1,28 @@
+//! Serving FastCGI connections, on any runtime.
+//!
+//! [`Builder::serve_connection`] turns a transport and a service into a [`Connection`], a future that serves all requests of
+//! that transport, in the way of hyper's `server::conn::http1`. The transport implements [`hyper::rt::Read`] and
+//! [`hyper::rt::Write`]; for tokio's, wrap it in `hyper_util::rt::TokioIo`. [`serve`](crate::serve()) does all of this for a
+//! listener.
+
+mod alarm;
+mod builder;
+mod connection;
+mod dispatch;
+mod driver;
+mod exchange;
+mod exec;
+mod foreign;
+mod intake;
+mod ready;
+mod respond;
+mod service;
+mod task;
+mod values;
+
+pub use self::builder::Builder;
+pub use self::connection::{Connection, Parts};
+pub use self::exec::{ExchangeExec, InPlace};
+pub use self::service::{HttpResponse, HttpService};
+pub use self::task::ExchangeTask;
+pub use crate::cgi::{Forwarded, UriSource};

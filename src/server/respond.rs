@@ -1,0 +1,161 @@
+use bytes::Bytes;
+use http::{StatusCode, response};
+use http_body::SizeHint;
+
+use super::dispatch::Dispatch;
+use super::driver::Step;
+use super::exchange::{Exchange, Output, Response};
+use super::exec::ExchangeExec;
+use super::service::HttpService;
+use crate::cgi::{Framing, HeadError, put_head, put_refusal};
+use crate::error::{BoxError, Error, Kind};
+use crate::record::MAX_STREAM_CONTENT;
+use crate::trace::error;
+
+impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
+    /// Writes the next step of a response.
+    pub(super) fn respond(&mut self, index: usize, step: Step) {
+        match step {
+            Step::Head { head, size, is_end } => self.on_head(index, &head, size, is_end),
+            Step::Data(data) => self.on_data(index, data),
+            Step::End => self.on_end(index),
+            Step::Failed(cause) => self.on_failed(index, cause),
+        }
+    }
+
+    /// Goes on with a body frame that did not go out at once.
+    pub(super) fn send_rest(&mut self, index: usize) {
+        let data = std::mem::take(&mut self.exchanges.exchange(index).unsent);
+        self.send(index, data);
+    }
+
+    /// Answers a request without its service, and ends it. The exchange is not, or no longer, a live one.
+    pub(super) fn answer(&mut self, exchange: &Exchange, status: StatusCode, reason: &str) {
+        let date = self.config.date;
+        self.control(|this| {
+            let Ok(()) = this.writer.stdout_record(exchange.id, |dst| {
+                put_refusal(dst, exchange.is_head, status, reason, date);
+                Ok::<_, std::convert::Infallible>(())
+            });
+            this.writer.end_response(exchange.id);
+        });
+        self.is_last |= !exchange.keep_conn;
+    }
+
+    /// Queues something whose amount the peer decides.
+    pub(super) fn control(&mut self, queue: impl FnOnce(&mut Self)) {
+        let before = self.writer.queued();
+        queue(self);
+        self.control_queued += self.writer.queued() - before;
+    }
+
+    fn on_head(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
+        let date = self.config.date;
+        let exchange = self.exchanges.exchange(index);
+        let is_head = exchange.is_head;
+        let framing = self
+            .writer
+            .stdout_record(exchange.id, |dst| put_head(dst, is_head, head, size, is_end, date));
+        exchange.response = match framing {
+            Ok(Framing::Omitted | Framing::Known(0)) => return self.end(index),
+            Ok(Framing::Known(length)) => Response::Body(Some(length)),
+            Ok(Framing::Unknown) => Response::Body(None),
+            Err(cause) => return self.on_bad_head(index, cause),
+        };
+        self.list(index);
+    }
+
+    fn on_bad_head(&mut self, index: usize, cause: HeadError) {
+        match cause {
+            HeadError::Informational(status) => {
+                error!(%status, "the service answered with an informational status, which FastCGI cannot carry");
+            }
+            HeadError::TooLong(len) => {
+                error!(
+                    len,
+                    max = MAX_STREAM_CONTENT,
+                    "the response head is too long for one record"
+                );
+            }
+        }
+        self.fail_before_head(index);
+    }
+
+    fn on_data(&mut self, index: usize, mut data: Bytes) {
+        let exchange = self.exchanges.exchange(index);
+        if let Response::Body(Some(remaining)) = &mut exchange.response {
+            data.truncate(usize::try_from(*remaining).unwrap_or(usize::MAX));
+            *remaining -= data.len() as u64;
+        }
+        self.send(index, data);
+    }
+
+    /// Queues a part of a body, of which siblings must not have to wait for more than one record.
+    fn send(&mut self, index: usize, mut data: Bytes) {
+        let has_siblings = self.exchanges.len() > 1;
+        let exchange = self.exchanges.exchange(index);
+        if has_siblings && data.len() > MAX_STREAM_CONTENT {
+            exchange.unsent = data.split_off(MAX_STREAM_CONTENT);
+        }
+        self.writer.stdout(exchange.id, data);
+        if exchange.unsent.is_empty() && exchange.response == Response::Body(Some(0)) {
+            return self.end(index);
+        }
+        self.list(index);
+    }
+
+    fn on_end(&mut self, index: usize) {
+        match self.exchanges.exchange(index).response {
+            Response::Body(Some(1..)) => {
+                self.on_failed(index, "shorter than its Content-Length".into())
+            }
+            _ => self.end(index),
+        }
+    }
+
+    fn end(&mut self, index: usize) {
+        let exchange = self.exchanges.remove(index);
+        self.writer.end_response(exchange.id);
+        self.is_last |= !exchange.keep_conn;
+    }
+
+    fn on_failed(&mut self, index: usize, cause: BoxError) {
+        match self.exchanges.exchange(index).response {
+            Response::BeforeHead => {
+                error!(error = &*cause, "the service failed");
+                self.fail_before_head(index);
+            }
+            Response::Body(length) => self.fail_body(index, length.is_some(), cause),
+        }
+    }
+
+    fn fail_before_head(&mut self, index: usize) {
+        let exchange = self.exchanges.remove(index);
+        self.answer(&exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+    }
+
+    /// Makes it visible that a body is not complete: by its length where that was told, else by breaking the connection once no
+    /// sibling is hurt by it.
+    fn fail_body(&mut self, index: usize, is_length_known: bool, cause: BoxError) {
+        error!(error = &*cause, "the response body failed");
+        let mut exchange = self.exchanges.remove(index);
+        exchange.discard_body(Kind::Canceled);
+        if self.is_idle() {
+            self.is_cut = true;
+            return self.fail(Error::new(Kind::UserBody).with(cause));
+        }
+        if is_length_known {
+            self.writer.end_response(exchange.id);
+            self.is_last |= !exchange.keep_conn;
+            return;
+        }
+        self.exchanges.insert(Exchange { output: Output::Withheld, ..exchange });
+        self.withheld += 1;
+        self.is_cut = true;
+        self.fail(Error::new(Kind::UserBody).with(cause));
+    }
+
+    fn list(&mut self, index: usize) {
+        self.exchanges.slot(index).list();
+    }
+}
