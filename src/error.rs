@@ -45,7 +45,7 @@ pub(crate) enum Kind {
 pub(crate) enum Protocol {
     Http,
     Tls,
-    ProxyProtocol,
+    ProxyHeader,
     NullRequestId,
     DuplicateBegin(RequestId),
     StdinBeforeParamsEnd(RequestId),
@@ -162,7 +162,7 @@ impl fmt::Display for Protocol {
                 "TLS arrived on a FastCGI port: FastCGI runs in the clear, behind a web server that ends TLS \
                  (nginx: fastcgi_pass, not proxy_pass; Caddy: transport fastcgi)",
             ),
-            Self::ProxyProtocol => f.write_str(
+            Self::ProxyHeader => f.write_str(
                 "the PROXY protocol arrived on a FastCGI port: FastCGI has the client's address in REMOTE_ADDR \
                  (HAProxy: no send-proxy)",
             ),

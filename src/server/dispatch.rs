@@ -104,13 +104,13 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         if !exchange.unsent.is_empty() {
             return self.send_rest(index);
         }
-        if let Output::Called(_) = exchange.output {
+        if let Output::Called = exchange.output {
             self.call(index);
         }
         let slot = self.exchanges.slot(index);
         let exchange = slot.exchange.as_mut().expect("a call leaves the exchange in place");
         let polled = match &exchange.output {
-            Output::Waiting | Output::Called(_) | Output::Withheld => Poll::Pending,
+            Output::Waiting | Output::Called | Output::Withheld => Poll::Pending,
             Output::Remote(response) => response.poll_step(),
             Output::Local => {
                 let driver = slot.driver.as_mut().expect("what runs in place has a driver");
@@ -127,8 +127,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let service = self.service.clone();
         let slot = self.exchanges.slot(index);
         let exchange = slot.exchange.as_mut().expect("a live exchange is called");
-        let output = std::mem::replace(&mut exchange.output, Output::Local);
-        let Output::Called(request) = output else { return exchange.output = output };
+        let Some(request) = exchange.take_request(&self.budget) else { return };
         match self.exec.executor().filter(|_| self.is_multiplexed) {
             Some(executor) => {
                 let (task, response) = ExchangeTask::new(service, request, slot.waker.clone());
@@ -138,6 +137,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             None => {
                 let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new()));
                 driver.as_mut().start(service, request);
+                exchange.output = Output::Local;
             }
         }
     }

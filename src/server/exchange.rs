@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
+use http::{Method, Request};
 
 use super::alarm::Standstill;
 use super::driver::Driver;
@@ -30,8 +30,12 @@ pub(super) struct Exchange {
     /// The response has no body, whatever the service answers.
     pub(super) is_head: bool,
     pub(super) input: Input,
-    /// The request body's end that fills it, kept for as long as somebody may leave it unread.
-    pub(super) body: Option<Sender>,
+    /// The request between the end of its params and the call.
+    pub(super) request: Option<Request<()>>,
+    /// The request body, opened when there is something to put into it or somebody to read it. The end that fills it is kept for
+    /// as long as that one may leave it unread.
+    body: Option<Sender>,
+    incoming: Option<Incoming>,
     pub(super) output: Output,
     pub(super) response: Response,
     /// The rest of a body frame that must not go out at once, for its siblings' sake.
@@ -48,7 +52,7 @@ pub(super) enum Input {
 
 pub(super) enum Output {
     Waiting,
-    Called(Request<Incoming>),
+    Called,
     Local,
     Remote(RemoteResponse),
     /// The response failed; its end must not be written, and the connection closes when its siblings are done.
@@ -71,7 +75,9 @@ impl Exchange {
             keep_conn,
             is_head: false,
             input: Input::Params(BytesMut::new()),
+            request: None,
             body: None,
+            incoming: None,
             output: Output::Waiting,
             response: Response::BeforeHead,
             unsent: Bytes::new(),
@@ -87,38 +93,55 @@ impl Exchange {
         matches!(self.output, Output::Withheld)
     }
 
-    /// Opens the request body, of that length or of unknown length, which FCGI_STDIN will bring.
-    pub(super) fn open_body(&mut self, budget: &Arc<Budget>, length: Option<u64>) -> Incoming {
-        let (sender, incoming) = body::channel(budget, length);
-        self.input = Input::Body(length);
-        self.body = Some(sender);
-        incoming
+    /// The request's params are complete. FCGI_STDIN will bring a body of that length, or of unknown length.
+    pub(super) fn on_request(&mut self, request: Request<()>, length: Option<u64>) {
+        self.is_head = request.method() == Method::HEAD;
+        self.request = Some(request);
+        self.output = Output::Called;
+        // An Authorizer's request has no FCGI_STDIN, and lighttpd and Apache do not even send its end.
+        if self.role == Role::Responder && length != Some(0) {
+            self.input = Input::Body(length);
+        }
+    }
+
+    /// The request as it is handed to the service.
+    pub(super) fn take_request(&mut self, budget: &Arc<Budget>) -> Option<Request<Incoming>> {
+        let request = self.request.take()?;
+        if let Input::Body(_) = self.input {
+            self.open_body(budget);
+        }
+        let body = self.incoming.take().unwrap_or_else(Incoming::empty);
+        Some(request.map(|()| body))
     }
 
     /// Takes a part of FCGI_STDIN, which arrived in `block`.
-    pub(super) fn push_body(&mut self, content: &[u8], block: &Block) {
-        let (Input::Body(remaining), Some(body)) = (&mut self.input, &self.body) else { return };
-        let content = cut(content, remaining);
+    pub(super) fn push_body(&mut self, content: &[u8], block: &Block, budget: &Arc<Budget>) {
+        let Input::Body(mut remaining) = self.input else { return };
+        let content = cut(content, &mut remaining);
+        let body = self.open_body(budget);
         match block.share(content) {
             Some(shared) => body.push_shared(shared),
             None => body.push_copy(content),
         }
-        if *remaining == Some(0) {
-            body.finish();
-            self.input = Input::Ended;
+        match remaining {
+            Some(0) => self.complete_body(Sender::finish),
+            _ => self.input = Input::Body(remaining),
         }
     }
 
     /// FCGI_STDIN has ended.
-    pub(super) fn end_body(&mut self) {
+    pub(super) fn end_body(&mut self, budget: &Arc<Budget>) {
         match self.input {
-            Input::Body(Some(1..)) => self.fail_body(Kind::Incomplete),
-            _ => self.complete_body(|body| body.finish()),
+            Input::Body(Some(1..)) => self.fail_body(Kind::Incomplete, budget),
+            _ => self.complete_body(Sender::finish),
         }
     }
 
     /// Fails the request body if it is not complete, behind what arrived of it.
-    pub(super) fn fail_body(&mut self, kind: Kind) {
+    pub(super) fn fail_body(&mut self, kind: Kind, budget: &Arc<Budget>) {
+        if let Input::Body(_) = self.input {
+            self.open_body(budget);
+        }
         self.complete_body(|body| body.fail(kind));
     }
 
@@ -134,9 +157,21 @@ impl Exchange {
         self.body.as_ref().map_or(0, Sender::unread)
     }
 
+    fn open_body(&mut self, budget: &Arc<Budget>) -> &Sender {
+        self.body.get_or_insert_with(|| {
+            let length = match self.input {
+                Input::Body(length) => length,
+                _ => None,
+            };
+            let (sender, incoming) = body::channel(budget, length);
+            self.incoming = Some(incoming);
+            sender
+        })
+    }
+
     fn complete_body(&mut self, complete: impl FnOnce(&Sender)) {
-        if let (Input::Body(_), Some(body)) = (&self.input, &self.body) {
-            complete(body);
+        if let Input::Body(_) = self.input {
+            self.body.as_ref().map(complete);
             self.input = Input::Ended;
         }
     }

@@ -5,7 +5,7 @@ use crate::record::Header;
 pub(super) fn recognize(first: [u8; Header::LEN]) -> Option<Protocol> {
     match first {
         [TLS_HANDSHAKE, TLS_MAJOR, ..] => Some(Protocol::Tls),
-        [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | PROXY_V2 => Some(Protocol::ProxyProtocol),
+        [b'P', b'R', b'O', b'X', b'Y', b' ', ..] | PROXY_V2 => Some(Protocol::ProxyHeader),
         [method, rest @ ..] if method.is_ascii_uppercase() && rest.iter().all(is_request_line) => {
             Some(Protocol::Http)
         }

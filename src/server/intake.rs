@@ -1,16 +1,15 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use super::dispatch::Dispatch;
-use super::exchange::{Exchange, Input, Output};
+use super::exchange::{Exchange, Input};
 use super::exec::ExchangeExec;
 use super::foreign;
 use super::service::HttpService;
 use super::values;
 use crate::axum::insert_connect_info;
-use crate::body::Incoming;
 use crate::cgi::{Refusal, map_request};
 use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
@@ -27,15 +26,15 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.is_fastcgi = true;
         let is_end = header.content_length == 0;
         match (header.record_type, header.request_id) {
-            (RecordType::BeginRequest, Some(id)) => self.on_begin(id, content),
-            (RecordType::Params, Some(id)) if is_end => Ok(self.on_params_end(id)),
-            (RecordType::Params, Some(id)) => Ok(self.on_params(id, content)),
-            (RecordType::Stdin, Some(id)) => self.on_stdin(id, content, block),
-            (RecordType::AbortRequest, Some(id)) => Ok(self.on_abort(id)),
-            (RecordType::GetValues, None) => Ok(self.on_get_values(content)),
-            (RecordType::Other(record_type), None) => Ok(self.on_unknown_type(record_type)),
-            // A Filter's data without a Filter, and what only concerns exchanges that are not.
-            (RecordType::Data | RecordType::GetValues | RecordType::Other(_), Some(_)) => Ok(()),
+            (RecordType::BeginRequest, Some(id)) => return self.on_begin(id, content),
+            (RecordType::Stdin, Some(id)) => return self.on_stdin(id, content, block),
+            (RecordType::Params, Some(id)) if is_end => self.on_params_end(id),
+            (RecordType::Params, Some(id)) => self.on_params(id, content),
+            (RecordType::AbortRequest, Some(id)) => self.on_abort(id),
+            (RecordType::GetValues, None) => self.on_get_values(content),
+            (RecordType::Other(record_type), None) => self.on_unknown_type(record_type),
+            // A Filter's data without a Filter, and what only concerns the connection as a whole.
+            (RecordType::Data | RecordType::GetValues | RecordType::Other(_), Some(_)) => {}
             (
                 RecordType::BeginRequest
                 | RecordType::Params
@@ -43,7 +42,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 | RecordType::Data
                 | RecordType::AbortRequest,
                 None,
-            ) => Err(Error::protocol(Protocol::NullRequestId)),
+            ) => return Err(Error::protocol(Protocol::NullRequestId)),
             (
                 RecordType::Stdout
                 | RecordType::Stderr
@@ -51,8 +50,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 | RecordType::GetValuesResult
                 | RecordType::UnknownType,
                 _,
-            ) => Err(Error::protocol(Protocol::UnexpectedRecord(header.record_type))),
+            ) => return Err(Error::protocol(Protocol::UnexpectedRecord(header.record_type))),
         }
+        Ok(())
     }
 
     /// The bytes that arrived are no records, or records that must not come. Nothing that comes later is believed; what was
@@ -67,7 +67,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         for index in self.exchanges.indices() {
             let exchange = self.exchanges.exchange(index);
             if exchange.has_params() {
-                exchange.fail_body(kind);
+                exchange.fail_body(kind, &self.budget);
             } else {
                 self.exchanges.remove(index);
             }
@@ -163,13 +163,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         if let Some(address) = mapped.remote_addr {
             insert_connect_info(mapped.request.extensions_mut(), address);
         }
-        exchange.is_head = mapped.request.method() == Method::HEAD;
-        let has_body = exchange.role == Role::Responder && mapped.content_length != Some(0);
-        let body = match has_body {
-            true => exchange.open_body(&self.budget, mapped.content_length),
-            false => Incoming::empty(),
-        };
-        exchange.output = Output::Called(mapped.request.map(|()| body));
+        exchange.on_request(mapped.request, mapped.content_length);
         slot.list();
         Ok(())
     }
@@ -179,8 +173,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let exchange = self.exchanges.exchange(index);
         match exchange.input {
             Input::Params(_) => return Err(Error::protocol(Protocol::StdinBeforeParamsEnd(id))),
-            _ if content.is_empty() => exchange.end_body(),
-            _ => exchange.push_body(content, block),
+            _ if content.is_empty() => exchange.end_body(&self.budget),
+            _ => exchange.push_body(content, block, &self.budget),
         }
         Ok(())
     }

@@ -149,7 +149,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             self.is_last |= !exchange.keep_conn;
             return;
         }
-        self.exchanges.insert(Exchange { output: Output::Withheld, ..exchange });
+        exchange.output = Output::Withheld;
+        self.exchanges.insert(exchange);
         self.withheld += 1;
         self.is_cut = true;
         self.fail(Error::new(Kind::UserBody).with(cause));
