@@ -1,6 +1,7 @@
 //! FastCGI for tower services (crate page to come).
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
 #[cfg(feature = "axum")]
 mod axum;

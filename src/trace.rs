@@ -8,8 +8,8 @@ pub(crate) use absent::{debug, error, trace, warn};
 
 #[cfg(not(feature = "tracing"))]
 mod absent {
-    macro_rules! ignore {
+    macro_rules! silent {
         ($($token:tt)*) => {};
     }
-    pub(crate) use {ignore as debug, ignore as error, ignore as trace, ignore as warn};
+    pub(crate) use {silent as debug, silent as error, silent as trace, silent as warn};
 }
