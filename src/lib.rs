@@ -1,4 +1,91 @@
-//! FastCGI for tower services (crate page to come).
+//! Serve an axum `Router`, or any tower `Service`, over FastCGI.
+//!
+//! The web server (Caddy, nginx, Apache, HAProxy, lighttpd) speaks HTTP with the world and FastCGI with the application. Every
+//! message is framed, so there is no request smuggling between the two, and what the web server says ([`Params`]) never shares
+//! a name with what the client says (the request's headers).
+//!
+//! # Examples
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # async fn run() -> std::io::Result<()> {
+//! use axum::{Router, routing::get};
+//! use tower_fastcgi::{listener, serve};
+//!
+//! let app = Router::new().route("/", get(|| async { "Hello, World!" }));
+//! let listener = listener::bind("127.0.0.1:9000").await?;
+//! serve(listener, app).await
+//! # }
+//! ```
+//!
+//! [`serve()`] is for tokio, with the look of `axum::serve`. [`server`] serves a single connection on any runtime, with the look
+//! of hyper's `server::conn`. [`record`] is the wire format alone.
+//!
+//! # What the application sees
+//!
+//! - The request as over HTTP: method, URI, version, the client's headers, the body as a stream ([`Incoming`]).
+//! - [`Params`] in its extensions: what the web server set, never a header.
+//! - [`Role`] in its extensions.
+//! - With the feature `axum`: `ConnectInfo<SocketAddr>` in its extensions whenever REMOTE_ADDR is an address, with REMOTE_PORT or
+//!   port 0, and [`Params`] as an extractor.
+//!
+//! # What can be believed
+//!
+//! | from | examples | said by |
+//! |---|---|---|
+//! | params about the connection, and your own | REMOTE_ADDR, REMOTE_PORT, SERVER_ADDR, HTTPS, SSL_CLIENT_*, `fastcgi_param X y` | the web server |
+//! | params that hold the client's bytes | REQUEST_URI, QUERY_STRING, PATH_INFO, REQUEST_METHOD, SERVER_PROTOCOL; SERVER_NAME and SERVER_PORT behind Caddy; REMOTE_USER behind nginx and HAProxy, which do not check it | the client, through the web server |
+//! | headers | Host, Cookie, Authorization, X-Anything | the client |
+//!
+//! `X-Forwarded-For`, `Forwarded`, `X-Real-IP`, `True-Client-IP` and their kin are client headers that common middleware believes
+//! first. They are removed unless [`Builder::forwarded`](server::Builder::forwarded) keeps them. Two client headers can still
+//! meet in one name: web servers turn both `X-User` and `X_User` into HTTP_X_USER, so never let the web server pass a trusted
+//! value to the application as a header; pass it as a param, whose name no header can have.
+//!
+//! # Options and defaults
+//!
+//! All are options of [`server::Builder`], to be passed to `serve` with `with_builder`.
+//!
+//! | option | default | when it is reached |
+//! |---|---|---|
+//! | `max_params_size` | 128 KiB | status 431 |
+//! | `max_params` | 512 pairs | status 431 |
+//! | `max_requests` | 100 at a time on a connection | status 503 |
+//! | `params_timeout` | 30 s | status 408, and the connection closes when nothing else is live |
+//! | `write_timeout` | 60 s without a byte accepted | the connection is dropped |
+//! | `max_body_buf_size` | 256 KiB unread on a connection | the connection stops reading |
+//! | `stall_timeout` | 30 s, on multiplexed connections | the body with the most unread bytes fails |
+//! | `max_send_buf_size` | 128 KiB | response bodies are not polled |
+//! | `max_control_buf_size` | 16 KiB | the connection stops reading |
+//! | `idle_timeout` | off | the connection closes |
+//! | `drain_timeout`, `drain_limit` | 5 s without progress, 30 s in all | a closing connection is dropped |
+//! | `multiplexing` | off | FCGI_MPXS_CONNS says 0 |
+//! | `half_close` | off | an end of input cancels what is live |
+//! | `forwarded` | removed | |
+//! | `uri_source` | REQUEST_URI | |
+//! | `roles` | Responder | others: FCGI_UNKNOWN_ROLE |
+//! | `auto_date_header` | on | |
+//!
+//! Timeouts need a timer. `serve` sets tokio's; a [`server::Builder`] without one has no timeouts.
+//!
+//! # Cancel safety
+//!
+//! A handler is an async function that may be dropped at any of its awaits. That happens when the web server closes the
+//! connection, which is how all but HAProxy say that the client has gone, when it sends FCGI_ABORT_REQUEST, when a timeout ends
+//! the connection, and at the end of a graceful shutdown's deadline. nginx and HAProxy notice a client that has gone within 100 ms,
+//! also while the handler is silent; Apache, Caddy and lighttpd only when they next write to it. Work that must not stop half-way
+//! belongs in a task of its own (`tokio::spawn`), whose handle the handler awaits.
+//!
+//! What is told about single futures stands with [`server::Connection`], [`Incoming`] and [`serve()`].
+//!
+//! # Features
+//!
+//! - `tokio` (default): [`serve()`] and [`listener`].
+//! - `tracing` (default): log with `tracing`: records at trace, ends of connections and refused requests at debug, failed services
+//!   at error. Values of params and headers are never logged.
+//! - `axum`: `ConnectInfo` and the extractor for [`Params`].
+//! - `full`: all of them.
+
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
