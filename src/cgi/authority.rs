@@ -62,3 +62,58 @@ fn with_port(parts: &[&[u8]], port: u64) -> Bytes {
 fn default_port(variables: &Variables<'_>) -> u64 {
     if variables.is_https() { 443 } else { 80 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_authority(name: &str, port: &str, https: &str, expected: Option<&str>) {
+        let raw = Bytes::copy_from_slice(name.as_bytes());
+        let variables = Variables {
+            server_name: Some(&raw),
+            server_port: Some(port.as_bytes()),
+            https: Some(https.as_bytes()),
+            ..Variables::default()
+        };
+        let authority = server_authority(&raw, &variables);
+        assert_eq!(authority.as_deref(), expected.map(str::as_bytes));
+    }
+
+    #[test]
+    fn the_port_is_told_unless_it_is_the_schemes_own() {
+        assert_authority("example.com", "8080", "", Some("example.com:8080"));
+        assert_authority("example.com", "80", "", Some("example.com"));
+        assert_authority("example.com", "443", "", Some("example.com:443"));
+        assert_authority("example.com", "443", "on", Some("example.com"));
+        assert_authority("example.com", "80", "on", Some("example.com:80"));
+        assert_authority("192.0.2.1", "8080", "", Some("192.0.2.1:8080"));
+        for port in ["", "http", "-1", "65536"] {
+            assert_authority("example.com", port, "", Some("example.com"));
+        }
+    }
+
+    #[test]
+    fn the_name_may_hold_a_port() {
+        assert_authority("example.com:8080", "80", "", Some("example.com:8080"));
+        assert_authority("example.com:80", "8080", "", Some("example.com"));
+        assert_authority("example.com:", "8080", "", Some("example.com"));
+        assert_authority("[2001:db8::1]:8080", "80", "", Some("[2001:db8::1]:8080"));
+    }
+
+    #[test]
+    fn ipv6_gets_brackets() {
+        assert_authority("2001:db8::1", "8080", "", Some("[2001:db8::1]:8080"));
+        assert_authority("2001:db8::1", "80", "", Some("[2001:db8::1]"));
+        assert_authority("[2001:db8::1]", "8080", "", Some("[2001:db8::1]:8080"));
+        assert_authority("::1", "80", "", Some("[::1]"));
+    }
+
+    #[test]
+    fn what_is_no_host_gives_none() {
+        for name in ["", "_", "~^(www\\.)?", "*.example.com", "a b", "a\r\nb", "[::1", "a:b:c", "é"]
+        {
+            assert_authority(name, "8080", "", None);
+        }
+    }
+}

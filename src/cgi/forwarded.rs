@@ -42,7 +42,7 @@ pub(super) fn is_forwarded(name: &str) -> bool {
 }
 
 /// What axum-client-ip, tower_governor, axum-extra, and the usual libraries of Node, Python, Ruby, PHP and Java read.
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "akamai-client-ip",
     "ali-cdn-real-ip",
     "appengine-user-ip",
@@ -91,3 +91,29 @@ const NAMES: &[&str] = &[
     "x-url-scheme",
     "x-vercel-forwarded-for",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_end_at_a_dash() {
+        for name in ["forwarded", "forwarded-for", "x-forwarded", "x-forwarded-for", "x-forwarded-"]
+        {
+            assert!(is_forwarded(name), "{name}");
+        }
+        for name in
+            ["forwardedfor", "x-forwardedfor", "x-forward", "y-forwarded-for", "x-x-forwarded", ""]
+        {
+            assert!(!is_forwarded(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_all() {
+        let documentation = include_str!("forwarded.rs").to_lowercase();
+        for name in NAMES {
+            assert!(documentation.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}

@@ -138,93 +138,69 @@ impl Field {
             },
             7 => match name {
                 b"REFERER" => Self::Header(header::REFERER),
-                b"SEC_GPC" => Self::Header(const { HeaderName::from_static("sec-gpc") }),
+                b"SEC_GPC" => Self::Header(SEC_GPC),
                 b"UPGRADE" => Self::Dropped,
                 _ => return None,
             },
             8 => match name {
                 b"IF_MATCH" => Self::Header(header::IF_MATCH),
                 b"IF_RANGE" => Self::Header(header::IF_RANGE),
-                b"PRIORITY" => Self::Header(const { HeaderName::from_static("priority") }),
+                b"PRIORITY" => Self::Header(PRIORITY),
                 _ => return None,
             },
             9 => match name {
-                b"SEC_CH_UA" => Self::Header(const { HeaderName::from_static("sec-ch-ua") }),
-                b"X_REAL_IP" => Self::Forwarded(const { HeaderName::from_static("x-real-ip") }),
-                b"SAVE_DATA" => Self::Header(const { HeaderName::from_static("save-data") }),
+                b"SEC_CH_UA" => Self::Header(SEC_CH_UA),
+                b"X_REAL_IP" => Self::Forwarded(X_REAL_IP),
+                b"SAVE_DATA" => Self::Header(SAVE_DATA),
                 _ => return None,
             },
             10 => match name {
                 b"USER_AGENT" => Self::Header(header::USER_AGENT),
                 b"CONNECTION" => Self::Dropped,
-                b"TRACESTATE" => Self::Header(const { HeaderName::from_static("tracestate") }),
+                b"TRACESTATE" => Self::Header(TRACESTATE),
                 _ => return None,
             },
-            11 if name == b"TRACEPARENT" => {
-                Self::Header(const { HeaderName::from_static("traceparent") })
-            }
+            11 if name == b"TRACEPARENT" => Self::Header(TRACEPARENT),
             12 => match name {
                 b"CONTENT_TYPE" => Self::Dropped,
-                b"X_REQUEST_ID" => Self::Header(const { HeaderName::from_static("x-request-id") }),
+                b"X_REQUEST_ID" => Self::Header(X_REQUEST_ID),
                 _ => return None,
             },
             13 => match name {
                 b"AUTHORIZATION" => Self::Header(header::AUTHORIZATION),
                 b"IF_NONE_MATCH" => Self::Header(header::IF_NONE_MATCH),
                 b"CACHE_CONTROL" => Self::Header(header::CACHE_CONTROL),
-                b"LAST_EVENT_ID" => {
-                    Self::Header(const { HeaderName::from_static("last-event-id") })
-                }
+                b"LAST_EVENT_ID" => Self::Header(LAST_EVENT_ID),
                 _ => return None,
             },
             14 => match name {
                 b"ACCEPT_CHARSET" => Self::Header(header::ACCEPT_CHARSET),
                 b"CONTENT_LENGTH" => Self::Dropped,
-                b"SEC_FETCH_SITE" => {
-                    Self::Header(const { HeaderName::from_static("sec-fetch-site") })
-                }
-                b"SEC_FETCH_MODE" => {
-                    Self::Header(const { HeaderName::from_static("sec-fetch-mode") })
-                }
-                b"SEC_FETCH_DEST" => {
-                    Self::Header(const { HeaderName::from_static("sec-fetch-dest") })
-                }
-                b"SEC_FETCH_USER" => {
-                    Self::Header(const { HeaderName::from_static("sec-fetch-user") })
-                }
+                b"SEC_FETCH_SITE" => Self::Header(SEC_FETCH_SITE),
+                b"SEC_FETCH_MODE" => Self::Header(SEC_FETCH_MODE),
+                b"SEC_FETCH_DEST" => Self::Header(SEC_FETCH_DEST),
+                b"SEC_FETCH_USER" => Self::Header(SEC_FETCH_USER),
                 _ => return None,
             },
             15 => match name {
                 b"ACCEPT_ENCODING" => Self::Header(header::ACCEPT_ENCODING),
                 b"ACCEPT_LANGUAGE" => Self::Header(header::ACCEPT_LANGUAGE),
-                b"X_FORWARDED_FOR" => {
-                    Self::Forwarded(const { HeaderName::from_static("x-forwarded-for") })
-                }
+                b"X_FORWARDED_FOR" => Self::Forwarded(X_FORWARDED_FOR),
                 _ => return None,
             },
             16 => match name {
-                b"X_REQUESTED_WITH" => {
-                    Self::Header(const { HeaderName::from_static("x-requested-with") })
-                }
+                b"X_REQUESTED_WITH" => Self::Header(X_REQUESTED_WITH),
                 b"CONTENT_ENCODING" => Self::Header(header::CONTENT_ENCODING),
-                b"X_FORWARDED_HOST" => {
-                    Self::Forwarded(const { HeaderName::from_static("x-forwarded-host") })
-                }
-                b"SEC_CH_UA_MOBILE" => {
-                    Self::Header(const { HeaderName::from_static("sec-ch-ua-mobile") })
-                }
+                b"X_FORWARDED_HOST" => Self::Forwarded(X_FORWARDED_HOST),
+                b"SEC_CH_UA_MOBILE" => Self::Header(SEC_CH_UA_MOBILE),
                 _ => return None,
             },
             17 => match name {
                 b"IF_MODIFIED_SINCE" => Self::Header(header::IF_MODIFIED_SINCE),
-                b"X_FORWARDED_PROTO" => {
-                    Self::Forwarded(const { HeaderName::from_static("x-forwarded-proto") })
-                }
+                b"X_FORWARDED_PROTO" => Self::Forwarded(X_FORWARDED_PROTO),
                 _ => return None,
             },
-            18 if name == b"SEC_CH_UA_PLATFORM" => {
-                Self::Header(const { HeaderName::from_static("sec-ch-ua-platform") })
-            }
+            18 if name == b"SEC_CH_UA_PLATFORM" => Self::Header(SEC_CH_UA_PLATFORM),
             19 if name == b"IF_UNMODIFIED_SINCE" => Self::Header(header::IF_UNMODIFIED_SINCE),
             25 if name == b"UPGRADE_INSECURE_REQUESTS" => {
                 Self::Header(header::UPGRADE_INSECURE_REQUESTS)
@@ -271,6 +247,26 @@ fn header_name(name: &[u8]) -> Result<HeaderName, Refusal> {
         .map_err(|_| Refusal::bad_request("the name of a header is no HTTP token"))
 }
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const PRIORITY: HeaderName = HeaderName::from_static("priority");
+const SAVE_DATA: HeaderName = HeaderName::from_static("save-data");
+const SEC_CH_UA: HeaderName = HeaderName::from_static("sec-ch-ua");
+const SEC_CH_UA_MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
+const SEC_CH_UA_PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
+const SEC_GPC: HeaderName = HeaderName::from_static("sec-gpc");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// What a browser sends fits without growing.
 const USUAL_COUNT: usize = 24;
 
@@ -292,3 +288,213 @@ const DROPPED: [&str; 13] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::forwarded::NAMES;
+    use super::*;
+
+    fn headers(forwarded: Forwarded, params: &[(&str, &str)]) -> Result<HeaderMap, Refusal> {
+        let raw: Bytes = params.iter().flat_map(|(_, value)| value.bytes()).collect();
+        let mut headers = Headers::new(&raw, forwarded);
+        let mut rest = &raw[..];
+        for (name, value) in params {
+            let (value, after) = rest.split_at(value.len());
+            headers.add(name.as_bytes(), value)?;
+            rest = after;
+        }
+        headers.finish()
+    }
+
+    #[track_caller]
+    fn assert_headers(params: &[(&str, &str)], expected: &[(&str, &str)]) {
+        let headers = headers(Forwarded::Remove, params).unwrap();
+        let found: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_become_lower_case_with_dashes() {
+        assert_headers(
+            &[("ACCEPT", "*/*"), ("X_CUSTOM_Name", "a"), ("X.DOT", "b"), ("_X_", "c")],
+            &[("accept", "*/*"), ("x-custom-name", "a"), ("x.dot", "b"), ("-x-", "c")],
+        );
+        let long = "X_".repeat(100);
+        assert_headers(&[(&long, "a")], &[(&"x-".repeat(100), "a")]);
+    }
+
+    #[test]
+    fn repeated_headers_are_all_kept_in_order() {
+        assert_headers(
+            &[("ACCEPT", "a"), ("X_A", "1"), ("ACCEPT", "b"), ("X_A", "1"), ("x-a", "3")],
+            &[("accept", "a"), ("accept", "b"), ("x-a", "1"), ("x-a", "1"), ("x-a", "3")],
+        );
+    }
+
+    #[test]
+    fn cookies_are_joined() {
+        assert_headers(&[("COOKIE", "a=1")], &[("cookie", "a=1")]);
+        let three = [("COOKIE", "a=1"), ("ACCEPT", "*/*"), ("COOKIE", "b=2"), ("COOKIE", "c=3")];
+        assert_headers(&three, &[("accept", "*/*"), ("cookie", "a=1; b=2; c=3")]);
+        assert_headers(
+            &[("COOKIE", ""), ("COOKIE", "a=1"), ("COOKIE", ""), ("cookie", "b=2")],
+            &[("cookie", "a=1; b=2")],
+        );
+        assert_headers(&[("COOKIE", "")], &[]);
+    }
+
+    #[test]
+    fn what_ends_at_the_web_server_is_dropped() {
+        for name in DROPPED {
+            assert_headers(&[(name, "1")], &[]);
+            assert_headers(&[(&name.to_uppercase().replace('-', "_"), "1")], &[]);
+        }
+    }
+
+    #[test]
+    fn what_proxies_tell_is_removed_or_kept() {
+        for &name in NAMES {
+            let param = name.to_uppercase().replace('-', "_");
+            for param in [&param, &param.to_lowercase(), name] {
+                assert_headers(&[(param, "1")], &[]);
+                let kept = headers(Forwarded::Keep, &[(param, "1")]).unwrap();
+                assert_eq!(kept.get(name).unwrap(), "1", "{param}");
+            }
+        }
+    }
+
+    #[test]
+    fn similar_names_are_not_forwarded() {
+        for name in ["x-forward", "x-forwardedfor", "forwardedx", "x-real", "via", "x-request-id"] {
+            assert_headers(&[(name, "1")], &[(name, "1")]);
+        }
+    }
+
+    #[test]
+    fn the_table_of_usual_names_answers_as_the_rules_do() {
+        let mut usual = 0;
+        for name in CANDIDATES {
+            if let Some(field) = Field::usual(name.as_bytes()) {
+                assert_eq!(Ok(field), Field::any(name.as_bytes()), "{name}");
+                usual += 1;
+            }
+        }
+        assert_eq!(usual, CANDIDATES.len(), "every candidate is in the table");
+    }
+
+    #[test]
+    fn names_that_are_no_token_are_refused() {
+        let long_and_bad = format!("{}:", "A".repeat(100));
+        for name in ["", "A B", "A:", "Ä", "A\r\nB", "A\0", "A(", "\"A", &long_and_bad] {
+            let refusal = headers(Forwarded::Keep, &[(name, "1")]).unwrap_err();
+            assert_eq!(refusal.status, 400, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_too_long_for_http_is_too_large() {
+        let name = "A".repeat(65_535);
+        assert!(headers(Forwarded::Keep, &[(&name, "1")]).is_ok());
+        let refusal = headers(Forwarded::Keep, &[(&format!("{name}A"), "1")]).unwrap_err();
+        assert_eq!(refusal.status, 431);
+    }
+
+    #[test]
+    fn values_are_bytes_without_control_characters() {
+        let raw = Bytes::from_static(b"\xe9 \xc3\xa9\t~");
+        let mut headers = Headers::new(&raw, Forwarded::Keep);
+        headers.add(b"X_A", &raw).unwrap();
+        let map = headers.finish().unwrap();
+        assert_eq!(map["x-a"].as_bytes(), &raw[..]);
+        assert_eq!(map["x-a"].as_bytes().as_ptr(), raw.as_ptr(), "not copied");
+        for byte in (0..0x20).chain([0x7f]).filter(|&byte| byte != b'\t') {
+            for name in ["X_A", "COOKIE"] {
+                let value = format!("a{}b", char::from(byte));
+                let refused = super::tests::headers(Forwarded::Keep, &[(name, &value)]);
+                assert_eq!(refused.unwrap_err().status, 400, "{name} {byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_different_hosts_are_refused() {
+        let hosts = |hosts: &[&'static str]| {
+            let raw: Bytes = hosts.concat().into();
+            let mut headers = Headers::new(&raw, Forwarded::Keep);
+            let mut rest = &raw[..];
+            for host in hosts {
+                let (host, after) = rest.split_at(host.len());
+                headers.add(b"HOST", host).map_err(|refusal| refusal.status.as_u16())?;
+                rest = after;
+            }
+            Ok(headers.host().map(|host| String::from_utf8_lossy(host).into_owned()))
+        };
+        assert_eq!(hosts(&[]), Ok(None));
+        assert_eq!(hosts(&[""]), Ok(None));
+        assert_eq!(hosts(&["a", "a"]), Ok(Some("a".into())));
+        assert_eq!(hosts(&["a", "b"]), Err(400));
+        assert_eq!(hosts(&["a", ""]), Err(400));
+        assert_eq!(hosts(&["a", "b", "a"]), Err(400));
+    }
+
+    #[test]
+    fn more_headers_than_http_can_hold_are_too_large() {
+        let raw = Bytes::from_static(b"1");
+        let mut headers = Headers::new(&raw, Forwarded::Keep);
+        let refusal = (0..40_000)
+            .find_map(|index| headers.add(format!("X_{index}").as_bytes(), &raw).err())
+            .unwrap();
+        assert_eq!(refusal.status, 431);
+    }
+
+    const CANDIDATES: [&str; 47] = [
+        "DNT",
+        "VIA",
+        "HOST",
+        "RANGE",
+        "ACCEPT",
+        "COOKIE",
+        "ORIGIN",
+        "PRAGMA",
+        "REFERER",
+        "SEC_GPC",
+        "UPGRADE",
+        "IF_MATCH",
+        "IF_RANGE",
+        "PRIORITY",
+        "SEC_CH_UA",
+        "X_REAL_IP",
+        "SAVE_DATA",
+        "USER_AGENT",
+        "CONNECTION",
+        "TRACESTATE",
+        "TRACEPARENT",
+        "CONTENT_TYPE",
+        "X_REQUEST_ID",
+        "AUTHORIZATION",
+        "IF_NONE_MATCH",
+        "CACHE_CONTROL",
+        "LAST_EVENT_ID",
+        "ACCEPT_CHARSET",
+        "CONTENT_LENGTH",
+        "SEC_FETCH_SITE",
+        "SEC_FETCH_MODE",
+        "SEC_FETCH_DEST",
+        "SEC_FETCH_USER",
+        "ACCEPT_ENCODING",
+        "ACCEPT_LANGUAGE",
+        "X_FORWARDED_FOR",
+        "X_REQUESTED_WITH",
+        "CONTENT_ENCODING",
+        "X_FORWARDED_HOST",
+        "SEC_CH_UA_MOBILE",
+        "IF_MODIFIED_SINCE",
+        "X_FORWARDED_PROTO",
+        "SEC_CH_UA_PLATFORM",
+        "IF_UNMODIFIED_SINCE",
+        "UPGRADE_INSECURE_REQUESTS",
+        "ACCESS_CONTROL_REQUEST_METHOD",
+        "ACCESS_CONTROL_REQUEST_HEADERS",
+    ];
+}

@@ -3,6 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
+use super::decimal;
 use crate::record::{PairError, Pairs, put_pair};
 
 /// What the web server set for a request, apart from what the client sent.
@@ -77,8 +78,8 @@ impl Params {
 
 pub(super) fn remote_addr(addr: Option<&[u8]>, port: Option<&[u8]>) -> Option<SocketAddr> {
     let addr = parse_ip(std::str::from_utf8(addr?).ok()?)?;
-    let port = port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok()).unwrap_or(0);
-    Some(SocketAddr::new(addr, port))
+    let port = port.and_then(decimal::parse).and_then(|port| u16::try_from(port).ok());
+    Some(SocketAddr::new(addr, port.unwrap_or(0)))
 }
 
 fn parse_ip(text: &str) -> Option<IpAddr> {

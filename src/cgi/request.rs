@@ -88,8 +88,9 @@ fn read<'a>(
         if index == options.max_params {
             return Err(Refusal::TOO_MANY_PARAMS);
         }
-        let (name, value) =
-            pair.map_err(|_| Refusal::bad_request("FCGI_PARAMS ends within a param"))?;
+        let Ok((name, value)) = pair else {
+            return Err(Refusal::bad_request("FCGI_PARAMS ends within a param"));
+        };
         match name.strip_prefix(b"HTTP_") {
             Some(name) => headers.add(name, value)?,
             None => variables.set(name, value),

@@ -44,25 +44,12 @@ impl Target {
     ) -> Result<Self, Refusal> {
         let request_uri = variables.request_uri.unwrap_or_default();
         match source {
-            UriSource::RequestUri if !request_uri.is_empty() => {
-                Self::of_client(raw, request_uri, method)
-            }
-            UriSource::RequestUri => {
-                let script_name = variables.script_name.unwrap_or_default();
-                let path_info = variables.path_info.unwrap_or_default();
-                if script_name.is_empty() && path_info.is_empty() {
-                    return Err(Refusal::bad_request(
-                        "REQUEST_URI, SCRIPT_NAME and PATH_INFO are missing",
-                    ));
-                }
-                Self::of_server([script_name, path_info], variables.query_string, method)
-            }
+            UriSource::RequestUri if request_uri.is_empty() => Self::of_server(variables, method),
+            UriSource::RequestUri => Self::of_client(raw, request_uri, method),
             UriSource::PathInfo => {
-                let script_name = variables.script_name.filter(|name| !name.is_empty());
-                let path = variables.path_info.or(script_name);
-                let path =
-                    path.ok_or(Refusal::bad_request("PATH_INFO and SCRIPT_NAME are missing"))?;
-                Self::of_server([path, b""], variables.query_string, method)
+                let authority = absolute_form(raw, request_uri).ok().and_then(|it| it.authority);
+                let uri = path_info(variables, method)?;
+                Ok(Self { uri, authority })
             }
         }
     }
@@ -78,28 +65,45 @@ impl Target {
         }
     }
 
-    /// The path is decoded, the query is not.
-    fn of_server(path: [&[u8]; 2], query: Option<&[u8]>, method: &Method) -> Result<Self, Refusal> {
-        if path == [b"*", &b""[..]] && method == Method::OPTIONS {
-            return Ok(Self::without_authority(Uri::from_static("*")));
+    fn of_server(variables: &Variables<'_>, method: &Method) -> Result<Self, Refusal> {
+        let script_name = variables.script_name.unwrap_or_default();
+        let path_info = variables.path_info.unwrap_or_default();
+        if script_name.is_empty() && path_info.is_empty() {
+            return Err(Refusal::bad_request("REQUEST_URI, SCRIPT_NAME and PATH_INFO are missing"));
         }
-        let path = path.concat();
-        let query = query.unwrap_or_default();
-        let mut encoded = Vec::with_capacity(1 + path.len() + 1 + query.len());
-        if !path.starts_with(b"/") {
-            encoded.push(b'/');
-        }
-        put_encoded(&mut encoded, &path, |byte| is_path(byte) && byte != b'%');
-        if !query.is_empty() {
-            encoded.push(b'?');
-            put_encoded(&mut encoded, query, is_query);
-        }
-        encoded_uri(encoded).map(Self::without_authority)
+        let path = [script_name, path_info].concat();
+        decoded_form(&path, variables, method).map(Self::without_authority)
     }
 
     fn without_authority(uri: Uri) -> Self {
         Self { uri, authority: None }
     }
+}
+
+fn path_info(variables: &Variables<'_>, method: &Method) -> Result<Uri, Refusal> {
+    let script_name = variables.script_name.filter(|name| !name.is_empty());
+    match variables.path_info.or(script_name) {
+        Some(path) => decoded_form(path, variables, method),
+        None => Err(Refusal::bad_request("PATH_INFO and SCRIPT_NAME are missing")),
+    }
+}
+
+/// The web server has decoded the path, but not the query.
+fn decoded_form(path: &[u8], variables: &Variables<'_>, method: &Method) -> Result<Uri, Refusal> {
+    if path == b"*" && method == Method::OPTIONS {
+        return Ok(Uri::from_static("*"));
+    }
+    let query = variables.query_string.unwrap_or_default();
+    let mut encoded = Vec::with_capacity(path.len() + query.len() + 2);
+    if !path.starts_with(b"/") {
+        encoded.push(b'/');
+    }
+    put_encoded(&mut encoded, path, |byte| is_path(byte) && byte != b'%');
+    if !query.is_empty() {
+        encoded.push(b'?');
+        put_encoded(&mut encoded, query, is_query);
+    }
+    checked_uri(encoded)
 }
 
 /// Nothing is copied unless `http` refuses a byte, which is then percent-encoded.
@@ -109,7 +113,7 @@ fn origin_form(target: Bytes) -> Result<Uri, Refusal> {
     }
     match Uri::from_maybe_shared(target.clone()) {
         Ok(uri) => Ok(uri),
-        Err(_) => encoded_uri(encode_refused(&target)),
+        Err(_) => checked_uri(encode_refused(&target)),
     }
 }
 
@@ -137,11 +141,14 @@ fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
     })
 }
 
+/// `host:port`, for CONNECT.
 fn authority_form(raw: &Bytes, target: &[u8]) -> Result<Target, Refusal> {
     let host = raw.slice_ref(target);
     let authority = check_authority(&host)?;
-    let uri = Uri::from(authority);
-    Ok(Target { uri, authority: Some(host) })
+    if authority.port_u16().is_none() {
+        return Err(Refusal::bad_request("the target of CONNECT has no port"));
+    }
+    Ok(Target { uri: authority.into(), authority: Some(host) })
 }
 
 fn check_authority(host: &Bytes) -> Result<Authority, Refusal> {
@@ -153,7 +160,7 @@ fn check_authority(host: &Bytes) -> Result<Authority, Refusal> {
         ))
 }
 
-fn encoded_uri(encoded: Vec<u8>) -> Result<Uri, Refusal> {
+fn checked_uri(encoded: Vec<u8>) -> Result<Uri, Refusal> {
     if encoded.len() > MAX_LEN {
         return Err(TOO_LONG);
     }
@@ -203,3 +210,225 @@ const TOO_LONG: Refusal =
 
 /// `http` keeps positions in a URI in 16 bits.
 const MAX_LEN: usize = 65_534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(
+        variables: &[(&str, &[u8])],
+        method: &Method,
+        source: UriSource,
+    ) -> Result<(String, Option<String>), Refusal> {
+        let raw: Bytes = variables.iter().flat_map(|(_, value)| *value).copied().collect();
+        let mut parsed = Variables::default();
+        let mut rest = &raw[..];
+        for (name, value) in variables {
+            let (value, after) = rest.split_at(value.len());
+            parsed.set(name.as_bytes(), value);
+            rest = after;
+        }
+        let target = Target::new(&raw, &parsed, method, source)?;
+        let authority = target.authority.map(|host| String::from_utf8(host.into()).unwrap());
+        Ok((target.uri.to_string(), authority))
+    }
+
+    fn request_uri(uri: impl AsRef<[u8]>) -> Result<(String, Option<String>), Refusal> {
+        target(&[("REQUEST_URI", uri.as_ref())], &Method::GET, UriSource::RequestUri)
+    }
+
+    #[track_caller]
+    fn assert_path(uri: impl AsRef<[u8]>, expected: &str) {
+        assert_eq!(request_uri(uri), Ok((expected.to_owned(), None)));
+    }
+
+    #[track_caller]
+    fn assert_refused(result: Result<(String, Option<String>), Refusal>, status: u16) {
+        assert_eq!(result.map_err(|refusal| refusal.status.as_u16()), Err(status));
+    }
+
+    #[test]
+    fn a_path_stays_as_the_client_wrote_it() {
+        for uri in [
+            "/",
+            "/a%20b/c?x=1&y=%41",
+            "//x",
+            "//x/y?z",
+            "///",
+            "/a/../b/./c",
+            "/?",
+            "/a??",
+            "/a?b=http://c/",
+            "/%",
+            "/a:80",
+            "/\"{}|^[]\\",
+            "/?`|^{}[]\\",
+        ] {
+            assert_path(uri, uri);
+        }
+    }
+
+    #[test]
+    fn two_slashes_are_no_authority() {
+        let raw = Bytes::from_static(b"//x/y");
+        let variables = Variables { request_uri: Some(&raw), ..Variables::default() };
+        let target = Target::new(&raw, &variables, &Method::GET, UriSource::RequestUri).unwrap();
+        assert_eq!(target.uri.path(), "//x/y");
+        assert_eq!(target.uri.authority(), None);
+        assert_eq!(target.uri.host(), None);
+    }
+
+    #[test]
+    fn an_ordinary_path_is_not_copied() {
+        let raw = Bytes::from_static(b"/a?b=c");
+        let variables = Variables { request_uri: Some(&raw), ..Variables::default() };
+        let target = Target::new(&raw, &variables, &Method::GET, UriSource::RequestUri).unwrap();
+        assert_eq!(target.uri.path().as_ptr(), raw.as_ptr());
+    }
+
+    #[test]
+    fn only_what_http_refuses_is_encoded() {
+        assert_path("/a b", "/a%20b");
+        assert_path("/a%20<b>?<c>=\"`", "/a%20%3Cb%3E?%3Cc%3E=%22`");
+        assert_path("/`\"?x", "/%60\"?x");
+        assert_path(b"/\0\x1f\x7f\xff?\xfe\t", "/%00%1F%7F%FF?%FE%09");
+        assert_path(b"/caf\xe9", "/caf%E9");
+        assert_path("/a?b c?d e", "/a?b%20c?d%20e");
+    }
+
+    #[test]
+    fn utf8_reaches_the_service_decodable() {
+        let (uri, _) = request_uri("/é").unwrap();
+        assert!(uri == "/é" || uri == "/%C3%A9", "{uri}");
+        assert_path("/é b", "/%C3%A9%20b");
+    }
+
+    #[test]
+    fn fragments_are_cut_off() {
+        assert_path("/a#b", "/a");
+        assert_path("/a b?c#d e", "/a%20b?c");
+        assert_path("/a#b?c d", "/a");
+    }
+
+    #[test]
+    fn absolute_form_loses_scheme_and_authority() {
+        let of = |uri: &str| request_uri(uri).unwrap();
+        let host = |host: &str| Some(host.to_owned());
+        assert_eq!(of("http://example.com/a?b"), ("/a?b".into(), host("example.com")));
+        assert_eq!(of("HTTPS://Example.com:8443//a"), ("//a".into(), host("Example.com:8443")));
+        assert_eq!(of("http://example.com"), ("/".into(), host("example.com")));
+        assert_eq!(of("http://example.com?a=b"), ("/?a=b".into(), host("example.com")));
+        assert_eq!(of("http://example.com?a b"), ("/?a%20b".into(), host("example.com")));
+        assert_eq!(of("http://example.com#a"), ("/".into(), host("example.com")));
+        assert_eq!(of("http://[2001:db8::1]:80/"), ("/".into(), host("[2001:db8::1]:80")));
+        assert_eq!(of("http://user:pass@example.com/a@b"), ("/a@b".into(), host("example.com")));
+        assert_eq!(of("http://a@b@example.com/"), ("/".into(), host("example.com")));
+        assert_eq!(of("http://example.com/a b"), ("/a%20b".into(), host("example.com")));
+    }
+
+    #[test]
+    fn other_targets_are_refused() {
+        for uri in [
+            "a",
+            "*",
+            "?a",
+            "#",
+            " /",
+            "example.com:443",
+            "ftp://example.com/",
+            "http:/a",
+            "http://",
+            "http:///a",
+            "http://:80/",
+            "http://user@/",
+            "http://a b/",
+            "http://a\r\nb/",
+            "http://[::1/",
+            "http://é/",
+        ] {
+            assert_refused(request_uri(uri), 400);
+        }
+    }
+
+    #[test]
+    fn asterisk_is_for_options() {
+        let uri: &[_] = &[("REQUEST_URI", &b"*"[..])];
+        let options = target(uri, &Method::OPTIONS, UriSource::RequestUri);
+        assert_eq!(options, Ok(("*".to_owned(), None)));
+        assert_refused(target(uri, &Method::GET, UriSource::RequestUri), 400);
+        assert_refused(target(uri, &Method::CONNECT, UriSource::RequestUri), 400);
+        let decoded: &[_] = &[("PATH_INFO", &b"*"[..])];
+        for source in [UriSource::RequestUri, UriSource::PathInfo] {
+            let options = target(decoded, &Method::OPTIONS, source);
+            assert_eq!(options, Ok(("*".to_owned(), None)));
+            assert_eq!(target(decoded, &Method::GET, source), Ok(("/*".to_owned(), None)));
+        }
+    }
+
+    #[test]
+    fn connect_has_an_authority() {
+        let connect = |uri: &str| {
+            target(&[("REQUEST_URI", uri.as_bytes())], &Method::CONNECT, UriSource::RequestUri)
+        };
+        let host = "example.com:443".to_owned();
+        assert_eq!(connect("example.com:443"), Ok((host.clone(), Some(host))));
+        for uri in ["example.com", "user@example.com:443", "example.com:443/a", "http://a:1/"] {
+            assert_refused(connect(uri), 400);
+        }
+    }
+
+    #[test]
+    fn a_uri_is_limited_by_what_http_can_hold() {
+        let longest = format!("/{}", "a".repeat(MAX_LEN - 1));
+        assert_path(&longest, &longest);
+        assert_refused(request_uri(format!("{longest}a")), 414);
+        assert_refused(request_uri(format!("/{}", " ".repeat(MAX_LEN / 3 + 1))), 414);
+        assert_refused(request_uri(format!("http://example.com{longest}a")), 414);
+        assert_refused(request_uri(format!("http://example.com?{longest}")), 414);
+        let path: &[_] = &[("PATH_INFO", format!("{longest}a").into_bytes())];
+        let path: Vec<_> = path.iter().map(|(name, value)| (*name, &value[..])).collect();
+        assert_refused(target(&path, &Method::GET, UriSource::PathInfo), 414);
+    }
+
+    #[test]
+    fn without_request_uri_the_decoded_params_are_encoded() {
+        let of = |script_name: &[u8], path_info: &[u8], query: &[u8]| {
+            let variables = [
+                ("REQUEST_URI", &b""[..]),
+                ("SCRIPT_NAME", script_name),
+                ("PATH_INFO", path_info),
+                ("QUERY_STRING", query),
+            ];
+            target(&variables, &Method::GET, UriSource::RequestUri).map(|(uri, _)| uri)
+        };
+        assert_eq!(of(b"/app", b"/a b", b"").as_deref(), Ok("/app/a%20b"));
+        assert_eq!(of(b"/app", b"", b"x=%41&y=1").as_deref(), Ok("/app?x=%41&y=1"));
+        assert_eq!(of(b"", b"/50%?#", b"?").as_deref(), Ok("/50%25%3F%23??"));
+        assert_eq!(of(b"", b"/a", b"b#c d").as_deref(), Ok("/a?b%23c%20d"));
+        assert_eq!(of(b"", "/é".as_bytes(), b"").as_deref(), Ok("/%C3%A9"));
+        assert_eq!(of(b"", b"//a", b"").as_deref(), Ok("//a"));
+        assert_eq!(of(b"index.php", b"", b"").as_deref(), Ok("/index.php"));
+        assert_eq!(of(b"", b"http://a/", b"").as_deref(), Ok("/http://a/"));
+        assert_eq!(of(b"", b"", b"a").map_err(|it| it.status.as_u16()), Err(400));
+        assert_refused(target(&[], &Method::GET, UriSource::RequestUri), 400);
+    }
+
+    #[test]
+    fn path_info_goes_before_request_uri_when_asked_to() {
+        let of = |variables: &[(&str, &[u8])]| target(variables, &Method::GET, UriSource::PathInfo);
+        let mounted: &[(&str, &[u8])] = &[
+            ("REQUEST_URI", b"/app/a%20b?x=1"),
+            ("SCRIPT_NAME", b"/app"),
+            ("PATH_INFO", b"/a b"),
+            ("QUERY_STRING", b"x=1"),
+        ];
+        assert_eq!(of(mounted), Ok(("/a%20b?x=1".to_owned(), None)));
+        let root: &[(&str, &[u8])] = &[("SCRIPT_NAME", b"/app"), ("PATH_INFO", b"")];
+        assert_eq!(of(root), Ok(("/".to_owned(), None)));
+        let whole: &[(&str, &[u8])] = &[("SCRIPT_NAME", b"/a b"), ("REQUEST_URI", b"/x")];
+        assert_eq!(of(whole), Ok(("/a%20b".to_owned(), None)));
+        assert_refused(of(&[("SCRIPT_NAME", b""), ("REQUEST_URI", b"/x")]), 400);
+        let absolute: &[(&str, &[u8])] = &[("PATH_INFO", b"/a"), ("REQUEST_URI", b"http://b/c/a")];
+        assert_eq!(of(absolute), Ok(("/a".to_owned(), Some("b".to_owned()))));
+    }
+}
