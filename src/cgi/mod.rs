@@ -6,6 +6,8 @@ mod decimal;
 mod forwarded;
 mod headers;
 mod params;
+#[cfg(test)]
+mod properties;
 mod request;
 mod response;
 mod target;

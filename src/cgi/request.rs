@@ -150,3 +150,275 @@ fn content_length(variables: &Variables<'_>) -> Result<Option<u64>, Refusal> {
 fn known_length<'a>(variables: &Variables<'a>) -> Option<&'a [u8]> {
     variables.content_length.filter(|&length| !length.is_empty() && length != b"-1")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::put_pair;
+
+    const OPTIONS: RequestOptions = RequestOptions {
+        forwarded: Forwarded::Remove,
+        uri_source: UriSource::RequestUri,
+        max_params: 512,
+    };
+
+    fn wire(params: &[(&str, &str)]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for (name, value) in params {
+            put_pair(&mut wire, name.as_bytes(), value.as_bytes());
+        }
+        wire
+    }
+
+    /// A GET of `/`, in which these params come last.
+    fn map_with(
+        params: &[(&str, &str)],
+        options: &RequestOptions,
+    ) -> Result<MappedRequest, Refusal> {
+        let get = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/")];
+        map_request(wire(&[&get, params].concat()).into(), Role::Responder, options)
+    }
+
+    fn map(params: &[(&str, &str)]) -> MappedRequest {
+        map_with(params, &OPTIONS).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_refused(params: &[(&str, &str)], status: u16) {
+        let refusal = map_with(params, &OPTIONS).unwrap_err();
+        assert_eq!(refusal.status, status, "{}", refusal.reason);
+    }
+
+    #[test]
+    fn what_nginx_sends_becomes_a_request() {
+        let mapped = map_request(
+            wire(&[
+                ("QUERY_STRING", "x=1&y=%41"),
+                ("REQUEST_METHOD", "POST"),
+                ("CONTENT_TYPE", "text/plain"),
+                ("CONTENT_LENGTH", "5"),
+                ("SCRIPT_NAME", "/echo/a b/c"),
+                ("REQUEST_URI", "/echo/a%20b/c?x=1&y=%41"),
+                ("DOCUMENT_URI", "/echo/a b/c"),
+                ("DOCUMENT_ROOT", "/var/www/html"),
+                ("SERVER_PROTOCOL", "HTTP/2.0"),
+                ("REQUEST_SCHEME", "https"),
+                ("HTTPS", "on"),
+                ("GATEWAY_INTERFACE", "CGI/1.1"),
+                ("SERVER_SOFTWARE", "nginx/1.22.1"),
+                ("REMOTE_ADDR", "192.0.2.1"),
+                ("REMOTE_PORT", "50000"),
+                ("SERVER_ADDR", "192.0.2.2"),
+                ("SERVER_PORT", "443"),
+                ("SERVER_NAME", "example.com"),
+                ("REDIRECT_STATUS", "200"),
+                ("HTTP_HOST", "www.example.com"),
+                ("HTTP_ACCEPT", "*/*"),
+                ("HTTP_CONTENT_TYPE", "text/plain"),
+                ("HTTP_CONTENT_LENGTH", "5"),
+            ])
+            .into(),
+            Role::Responder,
+            &OPTIONS,
+        )
+        .unwrap();
+        let request = &mapped.request;
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.uri(), "/echo/a%20b/c?x=1&y=%41");
+        assert_eq!(request.version(), Version::HTTP_2);
+        let headers: Vec<_> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+            .collect();
+        let expected = [
+            ("accept", "*/*"),
+            ("host", "www.example.com"),
+            ("content-type", "text/plain"),
+            ("content-length", "5"),
+        ];
+        assert_eq!(headers, expected);
+        assert_eq!(mapped.content_length, Some(5));
+        assert_eq!(mapped.remote_addr, Some("192.0.2.1:50000".parse().unwrap()));
+    }
+
+    #[test]
+    fn params_and_role_are_in_the_extensions() {
+        let wire = wire(&[("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/"), ("MINE", "1")]);
+        for role in [Role::Responder, Role::Authorizer, Role::Filter] {
+            let mapped = map_request(wire.clone().into(), role, &OPTIONS).unwrap();
+            let extensions = mapped.request.extensions();
+            assert_eq!(extensions.get::<Role>(), Some(&role));
+            assert_eq!(extensions.get::<Params>().unwrap().get("MINE"), Some(&b"1"[..]));
+        }
+    }
+
+    #[test]
+    fn any_token_is_a_method() {
+        for method in ["GET", "HEAD", "PROPFIND", "get", "M-SEARCH", "A_VERY_LONG_METHOD_NAME"] {
+            let mapped = map(&[("REQUEST_METHOD", method)]);
+            assert_eq!(mapped.request.method(), method);
+        }
+        for method in ["", "GET ", "GE T", "GET\r\n", "Ä"] {
+            assert_refused(&[("REQUEST_METHOD", method)], 400);
+        }
+        let without = wire(&[("REQUEST_URI", "/")]);
+        let refusal = map_request(without.into(), Role::Responder, &OPTIONS).unwrap_err();
+        assert_eq!(refusal.status, 400);
+    }
+
+    #[test]
+    fn an_unknown_protocol_is_http_1_1() {
+        for (protocol, version) in [
+            ("HTTP/0.9", Version::HTTP_09),
+            ("HTTP/1.0", Version::HTTP_10),
+            ("HTTP/1.1", Version::HTTP_11),
+            ("HTTP/2.0", Version::HTTP_2),
+            ("HTTP/2", Version::HTTP_2),
+            ("HTTP/3.0", Version::HTTP_3),
+            ("HTTP/3", Version::HTTP_3),
+            ("HTTP/1.2", Version::HTTP_11),
+            ("INCLUDED", Version::HTTP_11),
+            ("", Version::HTTP_11),
+        ] {
+            assert_eq!(
+                map(&[("SERVER_PROTOCOL", protocol)]).request.version(),
+                version,
+                "{protocol}"
+            );
+        }
+        assert_eq!(map(&[]).request.version(), Version::HTTP_11);
+    }
+
+    #[test]
+    fn content_length_is_digits_or_unknown() {
+        for unknown in ["", "-1"] {
+            let mapped = map(&[("CONTENT_LENGTH", unknown)]);
+            assert_eq!(mapped.content_length, None);
+            assert_eq!(mapped.request.headers().get("content-length"), None);
+        }
+        assert_eq!(map(&[]).content_length, None);
+        for (text, length) in [("0", 0), ("18446744073709551615", u64::MAX)] {
+            let mapped = map(&[("CONTENT_LENGTH", text)]);
+            assert_eq!(mapped.content_length, Some(length));
+            assert_eq!(mapped.request.headers()["content-length"], text);
+        }
+        for bad in ["+1", "-2", " 1", "1 ", "1,1", "0x1", "18446744073709551616", "one"] {
+            assert_refused(&[("CONTENT_LENGTH", bad)], 400);
+        }
+    }
+
+    #[test]
+    fn a_client_cannot_speak_for_the_web_server() {
+        let mapped = map(&[
+            ("CONTENT_LENGTH", "5"),
+            ("HTTP_CONTENT_LENGTH", "7"),
+            ("HTTP_CONTENT_TYPE", "text/html"),
+            ("HTTP_TRANSFER_ENCODING", "chunked"),
+            ("HTTP_PROXY", "http://evil.example/"),
+            ("HTTP_REMOTE_USER", "admin"),
+            ("HTTP_HTTPS", "on"),
+        ]);
+        assert_eq!(mapped.content_length, Some(5));
+        let headers = mapped.request.headers();
+        let names: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
+        assert_eq!(names, ["remote-user", "https", "content-length"]);
+        let params = mapped.request.extensions().get::<Params>().unwrap();
+        assert_eq!((params.get("REMOTE_USER"), params.get("HTTPS")), (None, None));
+    }
+
+    #[test]
+    fn the_last_of_duplicates_wins_but_for_headers() {
+        let mapped = map(&[
+            ("REQUEST_URI", "/a"),
+            ("REQUEST_URI", "/b"),
+            ("CONTENT_LENGTH", "x"),
+            ("CONTENT_LENGTH", "2"),
+            ("HTTP_ACCEPT", "a"),
+            ("HTTP_ACCEPT", "b"),
+        ]);
+        assert_eq!(mapped.request.uri(), "/b");
+        assert_eq!(mapped.content_length, Some(2));
+        assert_eq!(mapped.request.headers().get_all("accept").iter().count(), 2);
+    }
+
+    #[test]
+    fn host_is_the_targets_then_the_headers_then_the_servers() {
+        let host = |params: &[(&str, &str)]| {
+            let mapped =
+                map(&[&[("SERVER_NAME", "server"), ("SERVER_PORT", "81")], params].concat());
+            let mut hosts = mapped.request.headers().get_all("host").iter();
+            let host = hosts.next().map(|host| host.to_str().unwrap().to_owned());
+            assert_eq!(hosts.next(), None);
+            host
+        };
+        let absolute = ("REQUEST_URI", "http://target:82/a");
+        assert_eq!(host(&[absolute, ("HTTP_HOST", "header")]).as_deref(), Some("target:82"));
+        assert_eq!(host(&[("HTTP_HOST", "header")]).as_deref(), Some("header"));
+        assert_eq!(host(&[("HTTP_HOST", "")]).as_deref(), Some("server:81"));
+        assert_eq!(host(&[]).as_deref(), Some("server:81"));
+        assert_eq!(host(&[("SERVER_NAME", "_")]), None);
+        assert_refused(&[absolute, ("HTTP_HOST", "a"), ("HTTP_HOST", "b")], 400);
+        assert_refused(&[("HTTP_HOST", "a\0")], 400);
+    }
+
+    #[test]
+    fn an_empty_content_type_is_none() {
+        assert_eq!(map(&[("CONTENT_TYPE", "")]).request.headers().get("content-type"), None);
+        assert_eq!(map(&[("CONTENT_TYPE", "a/b")]).request.headers()["content-type"], "a/b");
+        assert_refused(&[("CONTENT_TYPE", "a\r\nb")], 400);
+    }
+
+    #[test]
+    fn forwarded_headers_are_as_the_option_says() {
+        let spoofed = [("HTTP_X_FORWARDED_FOR", "127.0.0.1"), ("HTTP_X_REAL_IP", "127.0.0.1")];
+        assert!(map(&spoofed).request.headers().is_empty());
+        let keep = RequestOptions { forwarded: Forwarded::Keep, ..OPTIONS };
+        assert_eq!(map_with(&spoofed, &keep).unwrap().request.headers().len(), 2);
+    }
+
+    #[test]
+    fn the_uri_is_made_of_what_the_option_says() {
+        let params = [("REQUEST_URI", "/app/a"), ("PATH_INFO", "/a")];
+        assert_eq!(map(&params).request.uri(), "/app/a");
+        let path_info = RequestOptions { uri_source: UriSource::PathInfo, ..OPTIONS };
+        assert_eq!(map_with(&params, &path_info).unwrap().request.uri(), "/a");
+    }
+
+    #[test]
+    fn no_address_is_made_up() {
+        assert_eq!(map(&[]).remote_addr, None);
+        assert_eq!(map(&[("REMOTE_ADDR", ""), ("REMOTE_PORT", "1")]).remote_addr, None);
+        let mapped = map(&[("REMOTE_ADDR", "::1"), ("HTTP_REMOTE_ADDR", "192.0.2.1")]);
+        assert_eq!(mapped.remote_addr, Some("[::1]:0".parse().unwrap()));
+        let params = mapped.request.extensions().get::<Params>().unwrap();
+        assert_eq!(params.remote_addr(), mapped.remote_addr);
+    }
+
+    #[test]
+    fn as_many_params_as_the_option_says() {
+        let options = RequestOptions { max_params: 3, ..OPTIONS };
+        assert!(map_with(&[("A", "")], &options).is_ok());
+        let refusal = map_with(&[("A", ""), ("A", "")], &options).unwrap_err();
+        assert_eq!(refusal.status, 431);
+    }
+
+    #[test]
+    fn broken_pairs_are_refused_wherever_they_end() {
+        let params = [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/a"), ("HTTP_A", "b")];
+        let whole = wire(&params);
+        let sound_ends = [wire(&params[..2]).len(), whole.len()];
+        for end in 0..=whole.len() {
+            let part = Bytes::copy_from_slice(&whole[..end]);
+            let result = map_request(part, Role::Responder, &OPTIONS);
+            assert_eq!(result.is_ok(), sound_ends.contains(&end), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_the_clients_fault_and_quotes_nothing() {
+        let refusal = map_with(&[("REQUEST_URI", "secret")], &OPTIONS).unwrap_err();
+        assert_eq!(refusal.status, 400);
+        assert!(!refusal.reason.contains("secret"));
+    }
+}
