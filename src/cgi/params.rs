@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use super::decimal;
-use crate::record::{PairError, Pairs, put_pair};
+use crate::record::{Pairs, put_pair};
 
 /// What the web server set for a request, apart from what the client sent.
 ///
@@ -54,7 +54,15 @@ impl Params {
     ///
     /// Names are case-sensitive. If there are several of this name, the last one wins.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().filter(|&(other, _)| other == name.as_bytes()).last().map(|(_, value)| value)
+        let name = name.as_bytes();
+        if is_client_sent(name) {
+            return None;
+        }
+        Pairs::new(&self.raw)
+            .flatten()
+            .filter(|&(other, _)| other == name)
+            .last()
+            .map(|(_, value)| value)
     }
 
     /// The value of the param of this name, if it is UTF-8; see [`get`](Self::get).
@@ -129,10 +137,7 @@ impl<'a> Iterator for ParamsIter<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.pairs
-            .by_ref()
-            .map_while(Result::<_, PairError>::ok)
-            .find(|&(name, _)| !is_client_sent(name))
+        self.pairs.by_ref().flatten().find(|&(name, _)| !is_client_sent(name))
     }
 }
 
