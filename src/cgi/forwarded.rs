@@ -1,8 +1,8 @@
 /// What happens to request headers in which a proxy tells what it saw: `X-Forwarded-For`, `X-Real-IP` and the like.
 ///
-/// Web servers hand these to a FastCGI application as the client sent them (nginx with its `fastcgi_params`, Apache, HAProxy
-/// and lighttpd replace none), while common middleware believes them before anything else. What the web server itself saw is
-/// in [`Params`](crate::Params), where no client can write: `REMOTE_ADDR`, `REQUEST_SCHEME`, `HTTPS`.
+/// Web servers hand these to a FastCGI application as the client sent them, unless they are told otherwise (Caddy alone sets
+/// `X-Forwarded-For`, `-Host` and `-Proto` itself), while common middleware believes them before anything else. What the web
+/// server saw is in [`Params`](crate::Params), where no client can write: `REMOTE_ADDR`, `REQUEST_SCHEME`, `HTTPS`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Forwarded {

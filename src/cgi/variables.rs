@@ -63,3 +63,31 @@ impl<'a> Variables<'a> {
         https.eq_ignore_ascii_case(b"on") || https == b"1" || scheme.eq_ignore_ascii_case(b"https")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_told_in_two_ways() {
+        let is_https = |name: &str, value: &'static str| {
+            let mut variables = Variables::default();
+            variables.set(name.as_bytes(), value.as_bytes());
+            variables.is_https()
+        };
+        for (name, value) in
+            [("HTTPS", "on"), ("HTTPS", "ON"), ("HTTPS", "1"), ("REQUEST_SCHEME", "https")]
+        {
+            assert!(is_https(name, value), "{name}={value}");
+        }
+        for (name, value) in [
+            ("HTTPS", "off"),
+            ("HTTPS", ""),
+            ("HTTPS", "0"),
+            ("REQUEST_SCHEME", "http"),
+            ("X", "on"),
+        ] {
+            assert!(!is_https(name, value), "{name}={value}");
+        }
+    }
+}
