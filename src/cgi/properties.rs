@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::request::MappedRequest;
 use super::*;
 use crate::record::{MAX_STREAM_CONTENT, Role, put_pair};
 
