@@ -147,8 +147,11 @@ where
                 return Poll::Ready(());
             }
             let may_read = had_backlog && !self.dispatch.has_control_backlog();
-            let may_run = self.dispatch.may_write() && !self.dispatch.ready.park(cx);
-            if !has_read && !has_moved && !may_read && !may_run {
+            if has_read || has_moved || may_read {
+                continue;
+            }
+            // What waits for the writer is woken by it; all else by the list, which must not wake a task that still runs.
+            if !self.dispatch.may_write() || self.dispatch.ready.park(cx) {
                 return Poll::Pending;
             }
         }
