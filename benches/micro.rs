@@ -20,7 +20,7 @@ mod params;
 mod cgi;
 
 mod record {
-    pub(crate) use tower_fastcgi::record::{MAX_STREAM_CONTENT, PairError, Pairs, Role, put_pair};
+    pub(crate) use tower_fastcgi::record::{MAX_STREAM_CONTENT, Pairs, Role, put_pair};
 }
 
 fn main() {
