@@ -250,7 +250,7 @@ impl Drop for FeedBody {
 pub struct DropFlag(Arc<AtomicBool>);
 
 impl DropFlag {
-    pub fn guard(&self) -> impl Send + Sync + 'static {
+    pub fn guard(&self) -> DropGuard {
         DropGuard(self.clone())
     }
 
@@ -259,7 +259,8 @@ impl DropFlag {
     }
 }
 
-struct DropGuard(DropFlag);
+#[derive(Debug)]
+pub struct DropGuard(DropFlag);
 
 impl Drop for DropGuard {
     fn drop(&mut self) {
