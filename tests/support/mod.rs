@@ -12,7 +12,9 @@ mod pipe;
 mod server;
 mod wire;
 
-pub use self::app::{App, BoxError, DropFlag, Feed, FeedBody, Latch, Sink, feed, read_all, text};
+pub use self::app::{
+    App, BoxError, DropFlag, DropGuard, Feed, FeedBody, Latch, Sink, feed, read_all, text,
+};
 pub use self::client::{Client, Response};
 pub use self::pipe::{Event, Pipe, pipe};
 pub use self::server::{CountingWake, Exec, Server, Tasks, builder, serve, serve_with};
