@@ -205,7 +205,7 @@ fn an_empty_frame_writes_nothing() {
     client.forget_events();
     feed.send("");
     server.run();
-    assert_eq!(client.writes(), []);
+    assert!(client.writes().is_empty());
     feed.send("a");
     feed.send("");
     feed.send("b");
