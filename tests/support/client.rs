@@ -124,6 +124,29 @@ impl Client {
         Some(Response::new(mine))
     }
 
+    /// Takes the records of `id` up to its FCGI_END_REQUEST, whatever they are; whether it came.
+    pub fn drop_response(&mut self, id: u16) -> bool {
+        self.receive();
+        let is_end =
+            |record: &Record| matches!(record, Record::End { id: ended, .. } if *ended == id);
+        let Some(mut before_end) = self.received.iter().position(is_end) else { return false };
+        self.received.remove(before_end);
+        self.received.retain(|record| {
+            let is_before_end = before_end > 0;
+            before_end = before_end.saturating_sub(1);
+            !is_before_end || record.request_id() != Some(id)
+        });
+        true
+    }
+
+    /// Takes the answers to FCGI_GET_VALUES and counts them.
+    pub fn drop_values(&mut self) -> usize {
+        self.receive();
+        let before = self.received.len();
+        self.received.retain(|record| !matches!(record, Record::Values(_)));
+        before - self.received.len()
+    }
+
     /// The content of the STDOUT records that came for `id` so far, which are taken.
     pub fn stdout(&mut self, id: u16) -> Vec<u8> {
         self.receive();
