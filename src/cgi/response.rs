@@ -99,7 +99,11 @@ fn framing(
         return (Framing::Omitted, None);
     }
     let set = service_length(headers);
-    if request_is_head || status == StatusCode::NOT_MODIFIED {
+    if status == StatusCode::NOT_MODIFIED {
+        // axum sets 0 on every empty response. Here it would be the page's own length, which a cache believes.
+        return (Framing::Omitted, set.filter(|&length| length > 0));
+    }
+    if request_is_head {
         return (Framing::Omitted, set);
     }
     let length = set.or(body_size);
@@ -374,6 +378,8 @@ mod tests {
         let set = response(304, &[("content-length", "9")]);
         let head = "Status: 304 Not Modified\r\ncontent-length: 9\r\n\r\n";
         assert_head(&set, 5, head, Framing::Omitted);
+        let zero = response(304, &[("content-length", "0")]);
+        assert_head(&zero, 0, "Status: 304 Not Modified\r\n\r\n", Framing::Omitted);
 
         let of_head = |headers: &[(&'static str, &str)]| {
             head_of(true, &response(200, headers), SizeHint::with_exact(5), true)
