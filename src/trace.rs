@@ -1,15 +1,42 @@
-//! `tracing`'s macros, or nothing where the feature is off.
+//! `tracing`'s macros and spans, or nothing where the feature is off.
 
 #[cfg(feature = "tracing")]
-pub(crate) use tracing::{debug, error, trace, warn};
+pub(crate) use tracing::{Span, debug, debug_span, error, trace, warn};
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use absent::{debug, error, trace, warn};
+pub(crate) use absent::{Span, debug, debug_span, error, trace, warn};
 
 #[cfg(not(feature = "tracing"))]
 mod absent {
+    #[derive(Clone, Debug)]
+    pub(crate) struct Span;
+
+    impl Span {
+        pub(crate) fn none() -> Self {
+            Self
+        }
+
+        pub(crate) fn is_disabled(&self) -> bool {
+            true
+        }
+
+        pub(crate) fn enter(&self) {}
+
+        pub(crate) fn in_scope<T>(&self, f: impl FnOnce() -> T) -> T {
+            f()
+        }
+    }
+
     macro_rules! silent {
         ($($token:tt)*) => {};
     }
+
+    macro_rules! no_span {
+        ($($token:tt)*) => {
+            $crate::trace::Span::none()
+        };
+    }
+
+    pub(crate) use no_span as debug_span;
     pub(crate) use {silent as debug, silent as error, silent as trace, silent as warn};
 }

@@ -6,6 +6,7 @@ use hyper::rt::{Read, Timer, Write};
 use super::alarm::Clock;
 use super::connection::Connection;
 use super::exec::{ExchangeExec, InPlace};
+use super::observe::{Observer, Observers};
 use super::service::HttpService;
 use crate::cgi::{Forwarded, RequestOptions, UriSource};
 use crate::record::Role;
@@ -36,6 +37,7 @@ pub struct Builder<E = InPlace> {
 #[derive(Clone, Debug)]
 pub(super) struct Config {
     pub(super) clock: Clock,
+    pub(super) observers: Observers,
     pub(super) half_close: bool,
     pub(super) date: bool,
     pub(super) max_params_size: usize,
@@ -97,6 +99,14 @@ impl<E> Builder<E> {
     /// it is a task.
     pub fn executor<E2>(self, executor: E2) -> Builder<E2> {
         Builder { exec: executor, config: self.config }
+    }
+
+    /// Sets who is told what happens on the connections.
+    ///
+    /// Nobody by default.
+    pub fn observer(&mut self, observer: impl Observer) -> &mut Self {
+        self.config.observers = Observers::new(observer);
+        self
     }
 
     /// Sets whether requests go on after the web server has shut its sending half down.
@@ -298,6 +308,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             clock: Clock::default(),
+            observers: Observers::default(),
             half_close: false,
             date: true,
             max_params_size: 128 * 1024,

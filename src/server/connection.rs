@@ -11,6 +11,7 @@ use super::alarm::{Alarm, Standstill};
 use super::builder::{Config, Timeout};
 use super::dispatch::Dispatch;
 use super::exec::{ExchangeExec, InPlace};
+use super::observe::ObservedConnection;
 use super::service::HttpService;
 use crate::codec::{Block, RecordReader};
 use crate::error::{self, Error, Kind, Result};
@@ -52,6 +53,7 @@ pub struct Connection<I, S: HttpService, E = InPlace> {
     received: u64,
     alarm: Alarm,
     ages: Ages,
+    observed: ObservedConnection,
 }
 
 /// What is left of a [`Connection`].
@@ -105,6 +107,7 @@ where
 {
     pub(super) fn new(io: I, service: S, exec: E, config: Arc<Config>) -> Self {
         let alarm = Alarm::new(config.clock.clone());
+        let observed = config.observers.open_connection();
         Self {
             io,
             reader: RecordReader::default(),
@@ -118,6 +121,7 @@ where
             received: 0,
             alarm,
             ages: Ages::default(),
+            observed,
         }
     }
 
@@ -357,7 +361,9 @@ where
             let (deadline, expired) = ready!(self.poll_expired(cx));
             self.on_expired(deadline, expired);
         }
-        Poll::Ready(self.dispatch.failure.take().map_or(Ok(()), Err))
+        let outcome = self.dispatch.failure.take().map_or(Ok(()), Err);
+        self.observed.close(&outcome);
+        Poll::Ready(outcome)
     }
 }
 

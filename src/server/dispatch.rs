@@ -101,6 +101,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         slot.unlist();
         let Some(exchange) = &mut slot.exchange else { return };
+        let span = exchange.observed.span().clone();
+        let _entered = span.enter();
         if !exchange.unsent.is_empty() {
             return self.send_rest(index);
         }
@@ -130,7 +132,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let Some(request) = exchange.take_request(&self.budget) else { return };
         match self.exec.executor().filter(|_| self.is_multiplexed) {
             Some(executor) => {
-                let (task, response) = ExchangeTask::new(service, request, slot.waker.clone());
+                let span = exchange.observed.span().clone();
+                let (task, response) =
+                    ExchangeTask::new(service, request, slot.waker.clone(), span);
                 exchange.output = Output::Remote(response);
                 executor.execute(task);
             }

@@ -7,6 +7,7 @@ use http::{Method, Request};
 
 use super::alarm::Standstill;
 use super::driver::Driver;
+use super::observe::ObservedRequest;
 use super::ready::{ReadyList, SlotWaker};
 use super::service::HttpService;
 use super::task::RemoteResponse;
@@ -41,6 +42,7 @@ pub(super) struct Exchange {
     /// The rest of a body frame that must not go out at once, for its siblings' sake.
     pub(super) unsent: Bytes,
     pub(super) params_age: Standstill,
+    pub(super) observed: ObservedRequest,
 }
 
 pub(super) enum Input {
@@ -68,7 +70,12 @@ pub(super) enum Response {
 }
 
 impl Exchange {
-    pub(super) fn new(id: RequestId, role: Role, keep_conn: bool) -> Self {
+    pub(super) fn new(
+        id: RequestId,
+        role: Role,
+        keep_conn: bool,
+        observed: ObservedRequest,
+    ) -> Self {
         Self {
             id,
             role,
@@ -82,6 +89,7 @@ impl Exchange {
             response: Response::BeforeHead,
             unsent: Bytes::new(),
             params_age: Standstill::default(),
+            observed,
         }
     }
 

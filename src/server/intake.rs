@@ -124,10 +124,15 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             self.is_last |= !begin.keep_conn;
             return Ok(());
         };
-        let exchange = Exchange::new(id, role, begin.keep_conn);
+        let observed = self.config.observers.begin_request();
+        let mut exchange = Exchange::new(id, role, begin.keep_conn, observed);
         if self.exchanges.len() >= self.config.max_requests {
             debug!(%id, "refused: too many requests on one connection");
-            self.answer(&exchange, StatusCode::SERVICE_UNAVAILABLE, "too many requests at a time");
+            self.answer(
+                &mut exchange,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests at a time",
+            );
             return Ok(());
         }
         self.is_multiplexed |= !self.exchanges.is_empty();
@@ -163,6 +168,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         if let Some(address) = mapped.remote_addr {
             insert_connect_info(mapped.request.extensions_mut(), address);
         }
+        exchange.observed.on_request(&mapped.request, mapped.remote_addr);
         exchange.on_request(mapped.request, mapped.content_length);
         slot.list();
         Ok(())
@@ -200,9 +206,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn refuse(&mut self, index: usize, refusal: Refusal) {
-        let exchange = self.exchanges.remove(index);
+        let mut exchange = self.exchanges.remove(index);
         debug!(id = %exchange.id, status = %refusal.status, reason = refusal.reason, "refused");
-        self.answer(&exchange, refusal.status, refusal.reason);
+        self.answer(&mut exchange, refusal.status, refusal.reason);
     }
 }
 

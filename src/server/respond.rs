@@ -30,7 +30,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     /// Answers a request without its service, and ends it. The exchange is not, or no longer, a live one.
-    pub(super) fn answer(&mut self, exchange: &Exchange, status: StatusCode, reason: &str) {
+    pub(super) fn answer(&mut self, exchange: &mut Exchange, status: StatusCode, reason: &str) {
+        exchange.observed.on_head(status);
+        exchange.observed.on_complete();
         let date = self.config.date;
         self.control(|this| {
             let Ok(()) = this.writer.stdout_record(exchange.id, |dst| {
@@ -56,6 +58,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let framing = self
             .writer
             .stdout_record(exchange.id, |dst| put_head(dst, is_head, head, size, is_end, date));
+        if framing.is_ok() {
+            exchange.observed.on_head(head.status);
+        }
         exchange.response = match framing {
             Ok(Framing::Omitted | Framing::Known(0)) => return self.end(index),
             Ok(Framing::Known(length)) => Response::Body(Some(length)),
@@ -114,7 +119,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn end(&mut self, index: usize) {
-        let exchange = self.exchanges.remove(index);
+        let mut exchange = self.exchanges.remove(index);
+        exchange.observed.on_complete();
         self.writer.end_response(exchange.id);
         self.is_last |= !exchange.keep_conn;
     }
@@ -130,8 +136,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn fail_before_head(&mut self, index: usize) {
-        let exchange = self.exchanges.remove(index);
-        self.answer(&exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+        let mut exchange = self.exchanges.remove(index);
+        self.answer(&mut exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
     }
 
     /// Makes it visible that a body is not complete: by its length where that was told, else by breaking the connection once no

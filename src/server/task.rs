@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use super::driver::{Driver, Step};
 use super::service::HttpService;
 use crate::body::Incoming;
+use crate::trace::Span;
 
 pin_project! {
     /// One request of a multiplexed connection, to be run by an executor.
@@ -20,6 +21,7 @@ pin_project! {
         #[pin]
         driver: Driver<S>,
         mailbox: Arc<Mailbox>,
+        span: Span,
     }
 
     impl<S: HttpService> PinnedDrop for ExchangeTask<S> {
@@ -35,10 +37,11 @@ impl<S: HttpService> ExchangeTask<S> {
         service: S,
         request: Request<Incoming>,
         exchange: Waker,
+        span: Span,
     ) -> (Self, RemoteResponse) {
         let mailbox = Arc::new(Mailbox { state: Mutex::default(), exchange });
         let driver = Driver::started(service, request);
-        (Self { driver, mailbox: mailbox.clone() }, RemoteResponse { mailbox })
+        (Self { driver, mailbox: mailbox.clone(), span }, RemoteResponse { mailbox })
     }
 }
 
@@ -47,6 +50,7 @@ impl<S: HttpService> Future for ExchangeTask<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        let _entered = this.span.enter();
         for _ in 0..STEPS_PER_POLL {
             if ready!(this.mailbox.poll_room(cx)).is_err() {
                 this.driver.clear();
