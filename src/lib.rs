@@ -100,6 +100,8 @@ mod cgi;
 mod codec;
 mod error;
 pub mod record;
+#[cfg(feature = "tokio")]
+mod serve;
 pub mod server;
 mod trace;
 
@@ -107,3 +109,6 @@ pub use self::body::Incoming;
 pub use self::cgi::{Params, ParamsIter};
 pub use self::error::{Error, Result};
 pub use self::record::Role;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use self::serve::listener;

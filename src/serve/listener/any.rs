@@ -1,0 +1,164 @@
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::unix::{UnixSocket, UnixStream};
+use super::{Listener, Peer};
+
+/// The listener that [`bind`](super::bind) makes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AnyListener {
+    /// On a TCP address.
+    Tcp(TcpListener),
+    /// On a Unix socket.
+    Unix(UnixSocket),
+}
+
+impl AnyListener {
+    /// The address that this listener is bound to, which [`bind`](super::bind) would take.
+    pub fn local_addr(&self) -> io::Result<AnyAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(AnyAddr::Tcp),
+            Self::Unix(listener) => Ok(AnyAddr::Unix(listener.path())),
+        }
+    }
+}
+
+impl Listener for AnyListener {
+    type Io = AnyIo;
+    type Addr = AnyAddr;
+
+    async fn accept(&mut self) -> (AnyIo, AnyAddr) {
+        match self {
+            Self::Tcp(listener) => {
+                let (io, addr) = Listener::accept(listener).await;
+                (AnyIo(Io::Tcp(io)), AnyAddr::Tcp(addr))
+            }
+            Self::Unix(listener) => {
+                let (io, path) = listener.accept().await;
+                (AnyIo(Io::Unix(io)), AnyAddr::Unix(path))
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<AnyAddr> {
+        self.local_addr()
+    }
+
+    fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
+        match (&io.0, addr) {
+            (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
+            (Io::Unix(io), _) => UnixSocket::peer(io),
+            _ => Peer::Unknown,
+        }
+    }
+
+    /// Resets a TCP connection; drops a Unix one, which has no reset.
+    fn abort(&self, io: AnyIo) {
+        if let (Self::Tcp(listener), AnyIo(Io::Tcp(io))) = (self, io) {
+            listener.abort(io);
+        }
+    }
+}
+
+impl From<TcpListener> for AnyListener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+/// An address of an [`AnyListener`]: its own, or that of a connection's other end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AnyAddr {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket. A client's socket rarely has one.
+    Unix(Option<PathBuf>),
+}
+
+/// As [`bind`](super::bind) takes it.
+impl fmt::Display for AnyAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(Some(path)) => write!(f, "unix:{}", path.display()),
+            Self::Unix(None) => f.write_str("unix:(unnamed)"),
+        }
+    }
+}
+
+/// A connection that an [`AnyListener`] accepted.
+#[derive(Debug)]
+pub struct AnyIo(Io);
+
+#[derive(Debug)]
+enum Io {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl AsyncRead for AnyIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Unix(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for AnyIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().0 {
+            Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Unix(io) => Pin::new(io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().0 {
+            Io::Tcp(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Unix(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            Io::Tcp(io) => io.is_write_vectored(),
+            Io::Unix(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Io::Tcp(io) => Pin::new(io).poll_flush(cx),
+            Io::Unix(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Unix(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+}

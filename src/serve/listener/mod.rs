@@ -1,0 +1,171 @@
+//! Where connections come from.
+//!
+//! [`bind`] listens at an address written as one string. Tokio's `TcpListener` and `UnixListener` are [`Listener`]s too, and
+//! so is whatever implements the trait.
+
+mod accept;
+mod address;
+mod any;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+#[cfg(not(unix))]
+#[path = "unix_absent.rs"]
+mod unix;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::address::Address;
+
+pub use self::any::{AnyAddr, AnyIo, AnyListener};
+pub use self::unix::UnixSocket;
+
+/// Listens at `address`.
+///
+/// | address | listens on |
+/// |---|---|
+/// | `127.0.0.1:9000`, `[::1]:9000` | that TCP address; port 0 lets the system choose one |
+/// | `localhost:9000` | the first address of that host which can be bound |
+/// | `unix:/run/app.sock` | a Unix socket at that absolute path, with mode 0660; see [`UnixSocket`] |
+///
+/// Whoever can connect is believed: a FastCGI peer says which client a request came from, whether it came over TLS, and
+/// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning.
+///
+/// # Errors
+///
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `address` is none of these forms, or one that this platform lacks.
+/// - [`AddrInUse`](io::ErrorKind::AddrInUse): another process listens there.
+/// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): something else than a socket is at the path.
+/// - Whatever else the system says, such as [`PermissionDenied`](io::ErrorKind::PermissionDenied).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let listener = tower_fastcgi::listener::bind("127.0.0.1:0").await?;
+/// println!("listening on {}", listener.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn bind(address: &str) -> io::Result<AnyListener> {
+    let bound = match Address::parse(address)? {
+        Address::Tcp(address) => tcp::bind(address).await.map(AnyListener::Tcp),
+        Address::Unix(path) => unix::bind(path).await.map(AnyListener::Unix),
+    };
+    bound.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+/// What accepts the connections that [`serve`](crate::serve()) serves.
+///
+/// It is axum's trait of the same name, and two provided methods.
+///
+/// # Examples
+///
+/// Only processes of one user may connect:
+///
+/// ```
+/// # #[cfg(unix)]
+/// # mod example {
+/// use std::io;
+/// use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
+/// use tower_fastcgi::listener::{Listener, Peer};
+///
+/// struct OnlyUser(UnixListener, u32);
+///
+/// impl Listener for OnlyUser {
+///     type Io = UnixStream;
+///     type Addr = SocketAddr;
+///
+///     async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+///         loop {
+///             let (io, addr) = Listener::accept(&mut self.0).await;
+///             match self.0.peer(&io, &addr) {
+///                 Peer::Unix(peer) if peer.uid == self.1 => return (io, addr),
+///                 _ => drop(io),
+///             }
+///         }
+///     }
+///
+///     fn local_addr(&self) -> io::Result<SocketAddr> {
+///         self.0.local_addr()
+///     }
+/// }
+/// # }
+/// ```
+pub trait Listener: Send + 'static {
+    /// A connection.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The address of a connection's other end, and of this listener.
+    type Addr: Send;
+
+    /// Waits for the next connection.
+    ///
+    /// There is no error to return: log it, wait if need be, and accept again.
+    ///
+    /// [`serve`](crate::serve()) drops the future unfinished when it shuts down and before it calls [`abort`](Self::abort).
+    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send;
+
+    /// The address that this listener is bound to.
+    fn local_addr(&self) -> io::Result<Self::Addr>;
+
+    /// Who is at the other end of a connection, as far as the system vouches for it.
+    ///
+    /// [`Peer::Unknown`] unless implemented.
+    fn peer(&self, io: &Self::Io, addr: &Self::Addr) -> Peer {
+        let _ = (io, addr);
+        Peer::Unknown
+    }
+
+    /// Ends a connection whose last response was cut short, so that the other end cannot take it for complete.
+    ///
+    /// Unless implemented, the connection is dropped. On TCP it is reset.
+    fn abort(&self, io: Self::Io) {
+        drop(io);
+    }
+}
+
+/// The other end of a connection: the web server, not its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A process on this machine.
+    Unix(Credentials),
+    /// Nobody the system vouches for.
+    Unknown,
+}
+
+/// Who opened the other end of a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The effective user id when it connected.
+    pub uid: u32,
+    /// The effective group id when it connected.
+    pub gid: u32,
+    /// The process id, on the systems that tell it.
+    pub pid: Option<i32>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(Credentials { uid, pid: Some(pid), .. }) => {
+                write!(f, "process {pid} of user {uid}")
+            }
+            Self::Unix(Credentials { uid, pid: None, .. }) => write!(f, "a process of user {uid}"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
