@@ -27,6 +27,6 @@ pub use self::connection::{Connection, Parts};
 pub use self::exec::{ExchangeExec, InPlace};
 pub use self::graceful::{GracefulConnection, GracefulShutdown};
 pub use self::observe::{Observer, RequestEnd};
-pub use self::service::{HttpResponse, HttpService};
+pub use self::service::HttpService;
 pub use self::task::ExchangeTask;
 pub use crate::cgi::{Forwarded, UriSource};

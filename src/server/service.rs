@@ -12,6 +12,12 @@ use crate::error::BoxError;
 /// A short name for its bounds. It is implemented for each `S: Service<Request<Incoming>> + Clone` whose response is an
 /// [`http::Response`] and whose error, like that of the body, converts into `Box<dyn Error + Send + Sync>`; an axum `Router` is
 /// one. It cannot be implemented otherwise.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be served",
+    label = "not a service of HTTP requests",
+    note = "a service must be `Clone` and a `tower::Service<http::Request<tower_fastcgi::Incoming>>` that answers with an \
+            `http::Response`; its error and that of the body must convert into `Box<dyn Error + Send + Sync>`"
+)]
 pub trait HttpService: Clone + sealed::Service {
     /// The body of the responses.
     type ResBody: Body<Error: Into<BoxError>>;
@@ -27,10 +33,12 @@ pub trait HttpService: Clone + sealed::Service {
     fn call(&mut self, request: Request<Incoming>) -> Self::Future;
 }
 
+// Else the compiler says what is missing at the bottom, such as a `Response` that is a `Router`, and not that the service is
+// the wrong one.
+#[diagnostic::do_not_recommend]
 impl<S, B> HttpService for S
 where
     S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone,
-    S::Response: HttpResponse,
     S::Error: Into<BoxError>,
     B: Body<Error: Into<BoxError>>,
 {
@@ -47,17 +55,6 @@ where
     }
 }
 
-/// An [`http::Response`]: what a service that is served must answer with.
-#[diagnostic::on_unimplemented(
-    message = "this service answers with `{Self}`, which is not an `http::Response`",
-    label = "not a service of HTTP responses",
-    note = "pass the app itself, `serve(listener, app)`, not `app.into_make_service()` or \
-            `app.into_make_service_with_connect_info()`: the client's address comes with each request (REMOTE_ADDR)"
-)]
-pub trait HttpResponse: sealed::Response {}
-
-impl<B> HttpResponse for Response<B> {}
-
 mod sealed {
     use http::Request;
 
@@ -65,7 +62,4 @@ mod sealed {
 
     pub trait Service {}
     impl<S: tower_service::Service<Request<Incoming>>> Service for S {}
-
-    pub trait Response {}
-    impl<B> Response for http::Response<B> {}
 }
