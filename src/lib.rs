@@ -111,4 +111,4 @@ pub use self::error::{Error, Result};
 pub use self::record::Role;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
-pub use self::serve::listener;
+pub use self::serve::{SendService, Serve, listener, serve};

@@ -28,7 +28,7 @@ mod absent {
     }
 
     macro_rules! silent {
-        ($($token:tt)*) => {};
+        ($($token:tt)*) => {{}};
     }
 
     macro_rules! no_span {

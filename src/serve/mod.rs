@@ -1,1 +1,160 @@
+mod acceptor;
+mod connections;
 pub mod listener;
+mod service;
+
+use std::fmt;
+use std::future::{self, Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use self::acceptor::Acceptor;
+use self::connections::Connections;
+use self::listener::Listener;
+use crate::server::Builder;
+
+pub use self::service::SendService;
+
+/// Serves every connection of `listener` with clones of `service`.
+///
+/// It is used like `axum::serve`, but takes the service itself: an axum `Router` as it is, or any tower service of HTTP
+/// requests that can be cloned. Which client a request came from is in the request (`ConnectInfo` with the feature `axum`, and
+/// [`Params`](crate::Params)), so there is no make-service.
+///
+/// Awaited, it serves until [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says otherwise, and for ever without it.
+/// Failing connections and failures to accept do not end it; they are logged.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::convert::Infallible;
+/// # use http::{Request, Response};
+/// # use tower_fastcgi::Incoming;
+/// # #[derive(Clone)]
+/// # struct App;
+/// # impl tower_service::Service<Request<Incoming>> for App {
+/// #     type Response = Response<String>;
+/// #     type Error = Infallible;
+/// #     type Future = std::future::Ready<Result<Response<String>, Infallible>>;
+/// #     fn poll_ready(
+/// #         &mut self,
+/// #         _: &mut std::task::Context<'_>,
+/// #     ) -> std::task::Poll<Result<(), Infallible>> {
+/// #         std::task::Poll::Ready(Ok(()))
+/// #     }
+/// #     fn call(&mut self, _: Request<Incoming>) -> Self::Future {
+/// #         std::future::ready(Ok(Response::new("Hello, World!".to_owned())))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let app = App;
+/// let listener = tower_fastcgi::listener::bind("unix:/run/app.sock").await?;
+/// tower_fastcgi::serve(listener, app).await
+/// # }
+/// ```
+pub fn serve<L, S>(listener: L, service: S) -> Serve<L, S>
+where
+    L: Listener,
+    S: SendService,
+{
+    Serve {
+        listener,
+        service,
+        builder: Builder::new().executor(TokioExecutor::new()),
+        signal: Box::pin(future::pending()),
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
+    }
+}
+
+/// A server that runs when awaited; [`serve`] makes it.
+///
+/// # Cancel safety
+///
+/// Dropped, also while it is awaited, it drops the listener and all connections with the requests they serve.
+#[must_use = "a server does nothing unless awaited"]
+pub struct Serve<L, S> {
+    listener: L,
+    service: S,
+    builder: Builder<TokioExecutor>,
+    signal: Signal,
+    shutdown_timeout: Duration,
+}
+
+type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<L: Listener, S> Serve<L, S> {
+    /// Shuts down when `signal` resolves; the server then resolves to `Ok` once the last connection has ended.
+    ///
+    /// Requests that are live are served to their end, so are those of clients who had connected by then, and what a web server
+    /// still sends on a connection it keeps. Such a connection is closed when it has been without a request for 200 ms.
+    ///
+    /// The listener is dropped at once, so that another process can take the address over. From then on the web server is
+    /// refused until one does.
+    pub fn with_graceful_shutdown<F>(self, signal: F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { signal: Box::pin(signal), ..self }
+    }
+
+    /// Sets how long a graceful shutdown may take; then the connections that are left are dropped.
+    ///
+    /// Default is 30 seconds.
+    pub fn with_shutdown_timeout(self, timeout: Duration) -> Self {
+        Self { shutdown_timeout: timeout, ..self }
+    }
+
+    /// Sets the options of the connections.
+    ///
+    /// Default is [`Builder::new`]. The executor is replaced by tokio's, and so is the timer if none is set.
+    pub fn with_builder<E>(self, builder: Builder<E>) -> Self {
+        Self { builder: builder.executor(TokioExecutor::new()), ..self }
+    }
+
+    /// The address that the listener is bound to.
+    pub fn local_addr(&self) -> io::Result<L::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+impl<L: Listener, S: SendService> Serve<L, S> {
+    async fn run(mut self) -> io::Result<()> {
+        self.builder.with_default_timer(TokioTimer::new());
+        let connections = Connections::new(self.builder, self.service);
+        let mut acceptor = Acceptor::new(self.listener, connections);
+        tokio::select! {
+            biased;
+            () = self.signal => {}
+            never = acceptor.run() => match never {},
+        }
+        acceptor.accept_waiting().await;
+        acceptor.close().end(self.shutdown_timeout).await;
+        Ok(())
+    }
+}
+
+impl<L: Listener, S: SendService> IntoFuture for Serve<L, S> {
+    type Output = io::Result<()>;
+    type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<L: fmt::Debug, S> fmt::Debug for Serve<L, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .field("builder", &self.builder)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What container runtimes and service managers wait before they kill ranges from 10 (Docker) to 90 seconds (systemd).
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);

@@ -36,6 +36,8 @@ pub use self::unix::UnixSocket;
 /// Whoever can connect is believed: a FastCGI peer says which client a request came from, whether it came over TLS, and
 /// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning.
 ///
+/// Up to 1024 connections wait to be accepted, fewer where the system limits them (`net.core.somaxconn`).
+///
 /// # Errors
 ///
 /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `address` is none of these forms, or one that this platform lacks.
@@ -169,3 +171,9 @@ impl fmt::Display for Peer {
         }
     }
 }
+
+/// How many connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+///
+/// The 128 that tokio asks for are few when the web server opens a connection for each request: beyond them nginx answers 502
+/// on a Unix socket.
+const BACKLOG: u32 = 1024;

@@ -1,10 +1,10 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::address::Host;
-use super::{Listener, Peer, accept};
+use super::{BACKLOG, Listener, Peer, accept};
 use crate::trace::{debug, warn};
 
 /// Accepted sockets have TCP_NODELAY set: without it the end of a response could wait for the acknowledgement of its start.
@@ -37,8 +37,8 @@ impl Listener for TcpListener {
 
 pub(super) async fn bind(host: Host<'_>) -> io::Result<TcpListener> {
     let listener = match host {
-        Host::Ip(addr) => TcpListener::bind(addr).await?,
-        Host::Name(name, port) => TcpListener::bind((name, port)).await?,
+        Host::Ip(addr) => bind_to(addr)?,
+        Host::Name(name, port) => bind_to_any(lookup_host((name, port)).await?)?,
     };
     let addr = listener.local_addr()?;
     if !addr.ip().to_canonical().is_loopback() {
@@ -49,4 +49,23 @@ pub(super) async fn bind(host: Host<'_>) -> io::Result<TcpListener> {
         );
     }
     Ok(listener)
+}
+
+fn bind_to_any(addrs: impl Iterator<Item = SocketAddr>) -> io::Result<TcpListener> {
+    let mut error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for addr in addrs {
+        match bind_to(addr) {
+            Ok(listener) => return Ok(listener),
+            Err(failure) => error = failure,
+        }
+    }
+    Err(error)
+}
+
+fn bind_to(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // On Unix a server can start again while connections of the last one linger; on Windows two could listen at once.
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }

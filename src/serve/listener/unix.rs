@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
 
-use super::{AnyListener, Credentials, Listener, Peer, accept};
+use super::{AnyListener, BACKLOG, Credentials, Listener, Peer, accept};
 
 pub(super) use tokio::net::UnixStream;
 
@@ -163,6 +163,3 @@ fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 const MODE: u32 = 0o660;
-
-/// As tokio's and the standard library's TCP listeners have; the system caps it (`net.core.somaxconn`).
-const BACKLOG: u32 = 1024;

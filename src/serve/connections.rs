@@ -1,0 +1,168 @@
+use std::error::Error as _;
+use std::iter;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+
+use super::listener::Peer;
+use super::service::SendService;
+use crate::error::{Error, Result};
+use crate::server::{Builder, Connection};
+use crate::trace::{debug, error, trace, warn};
+
+/// The connections that are being served, each in a task of its own. Dropped, it drops them all.
+pub(super) struct Connections<I, S> {
+    builder: Builder<TokioExecutor>,
+    service: S,
+    tasks: JoinSet<Option<I>>,
+    /// Dropped when the connections are to end.
+    until_shutdown: watch::Sender<()>,
+}
+
+impl<I, S> Connections<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
+    pub(super) fn new(builder: Builder<TokioExecutor>, service: S) -> Self {
+        let (until_shutdown, _) = watch::channel(());
+        Self { builder, service, tasks: JoinSet::new(), until_shutdown }
+    }
+
+    pub(super) fn serve(&mut self, io: I, peer: Peer) {
+        trace!(%peer, "connection accepted");
+        let connection = self.builder.serve_connection(TokioIo::new(io), self.service.clone());
+        let shutdown = self.until_shutdown.subscribe();
+        self.tasks.spawn(serve_connection(connection, peer, shutdown));
+    }
+
+    /// Waits for the end of a connection, of which `None` is left unless a response was cut short on it; at once `None` if
+    /// there is no connection.
+    pub(super) async fn next_end(&mut self) -> Option<Option<I>> {
+        self.tasks.join_next().await.map(left_over)
+    }
+
+    /// Waits until all have ended; after `deadline` they are dropped.
+    pub(super) async fn end(self, deadline: Duration) {
+        let Self { mut tasks, until_shutdown, .. } = self;
+        drop(until_shutdown);
+        let ended = async { while tasks.join_next().await.map(left_over).is_some() {} };
+        if timeout(deadline, ended).await.is_err() {
+            warn!(connections = tasks.len(), "shutdown took too long, dropping what is left");
+            let _ = timeout(DROP_TIMEOUT, tasks.shutdown()).await;
+        }
+    }
+}
+
+async fn serve_connection<I, S>(
+    mut connection: Connection<TokioIo<I>, S, TokioExecutor>,
+    peer: Peer,
+    mut shutdown: watch::Receiver<()>,
+) -> Option<I>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: SendService,
+{
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut connection => outcome,
+        _ = shutdown.changed() => end(&mut connection).await,
+    };
+    log(peer, &outcome);
+    let is_cut = outcome.is_err_and(|error| error.is_user());
+    is_cut.then(|| connection.into_parts().io.into_inner())
+}
+
+async fn end<I, S>(connection: &mut Connection<TokioIo<I>, S, TokioExecutor>) -> Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: SendService,
+{
+    Pin::new(&mut *connection).graceful_shutdown();
+    connection.await
+}
+
+fn left_over<I>(ended: std::result::Result<Option<I>, JoinError>) -> Option<I> {
+    ended.unwrap_or_else(|error| {
+        error!(%error, "the task of a connection panicked");
+        None
+    })
+}
+
+fn log(peer: Peer, outcome: &Result<()>) {
+    match outcome {
+        Ok(()) => trace!(%peer, "connection ended"),
+        Err(error) => log_failure(peer, error, &with_causes(error)),
+    }
+}
+
+/// Connecting and going again is what health checks do, and web servers whose clients are gone: nothing to look into.
+fn log_failure(peer: Peer, error: &Error, text: &str) {
+    if error.is_protocol() {
+        warn!(%peer, "{text}");
+    } else if error.is_user() {
+        error!(%peer, "response cut short: {text}");
+    } else {
+        debug!(%peer, "{text}");
+    }
+}
+
+fn with_causes(error: &Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// A dropped task goes at its next poll; one that blocks its thread must not keep the server from ending.
+const DROP_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::io;
+
+    use http::{Request, Response};
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+    use crate::body::Incoming;
+    use crate::serve::acceptor::Acceptor;
+    use crate::serve::listener::Listener;
+
+    /// So many connections that are closed by the time they are accepted.
+    struct Probes(usize);
+
+    impl Listener for Probes {
+        type Io = DuplexStream;
+        type Addr = ();
+
+        async fn accept(&mut self) -> (DuplexStream, ()) {
+            if self.0 == 0 {
+                pending::<()>().await;
+            }
+            self.0 -= 1;
+            let (io, _closed) = duplex(1);
+            (io, ())
+        }
+
+        fn local_addr(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_left_of_a_connection_that_ended() {
+        let service = tower::service_fn(async |_: Request<Incoming>| {
+            Ok::<_, io::Error>(Response::new(String::new()))
+        });
+        let builder = Builder::new().executor(TokioExecutor::new());
+        let mut acceptor = Acceptor::new(Probes(1000), Connections::new(builder, service));
+        // The paused clock moves on when nothing else does.
+        assert!(timeout(Duration::from_secs(1), acceptor.run()).await.is_err());
+        assert_eq!(acceptor.close().tasks.len(), 0);
+    }
+}
