@@ -105,6 +105,9 @@ mod serve;
 pub mod server;
 mod trace;
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use self::axum::MissingParams;
 pub use self::body::Incoming;
 pub use self::cgi::{Params, ParamsIter};
 pub use self::error::{Error, Result};
