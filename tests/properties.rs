@@ -19,7 +19,7 @@ proptest! {
 
     #[test]
     fn every_request_is_answered_once_with_its_own_body(script in script()) {
-        Run::new(&script).to_its_end();
+        Run::new(&script).play();
     }
 
     #[test]
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn to_its_end(mut self) {
+    fn play(mut self) {
         for (lane, step) in &self.script.steps {
             let at = lane.index(self.lanes.len());
             self.send_one(at);

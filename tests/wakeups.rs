@@ -141,7 +141,8 @@ fn a_poll_that_nobody_asked_for_changes_nothing() {
 
 #[test]
 fn the_reader_of_a_body_is_woken_by_each_thing_that_can_happen_to_it() {
-    let events: [(&str, fn(&support::Client)); 5] = [
+    type Event = fn(&support::Client);
+    let events: [(&str, Event); 5] = [
         ("data", |client| client.send(stdin(1, "data"))),
         ("end", |client| client.send(end_stdin(1))),
         ("abort", |client| client.send(abort(1))),
@@ -187,7 +188,8 @@ fn the_last_waker_that_polled_a_body_is_the_one_that_is_woken() {
 
 #[test]
 fn the_last_waker_that_polled_the_connection_is_the_one_that_is_woken() {
-    let events: [(&str, fn(&support::Client, &Latch, &Feed)); 4] = [
+    type Event = fn(&support::Client, &Latch, &Feed);
+    let events: [(&str, Event); 4] = [
         ("bytes", |client, _, _| client.send(get_values(&[]))),
         ("handler", |_, latch, _| latch.open()),
         ("frame", |_, _, feed| feed.send("frame")),
