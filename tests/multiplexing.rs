@@ -8,14 +8,16 @@ use std::future::ready;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{Either, Full};
+use hyper_util::rt::TokioExecutor;
 use support::{
     App, Ask, Client, DropFlag, Exec, Latch, Rec, Record, Server, abort, begin, body_of, builder,
-    bytes_of, end_params, end_stdin, feed, pairs, params, serve_with, stdin, text,
+    bytes_of, end_params, end_stdin, feed, pairs, params, pipe, serve_with, stdin, text,
 };
 use tower_fastcgi::Incoming;
 
@@ -522,6 +524,74 @@ fn a_peer_that_does_not_read_stops_the_bodies_on_an_executor() {
     assert_eq!(server.tasks().live(), 1);
     let taken = *frames.lock().unwrap();
     assert!(taken <= 1024, "{taken} KiB of body taken for a peer that reads nothing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokios_executor_serves_many_requests_at_a_time_on_many_threads() {
+    let (io, shared) = pipe();
+    let mut client = Client::new(shared);
+    let builder = builder().executor(TokioExecutor::new());
+    let connection = tokio::spawn(builder.serve_connection(io, App::echo()));
+    let body = |id: u16| vec![id as u8; 20_000 + usize::from(id)];
+    for _ in 0..20 {
+        client.send((1..=50).flat_map(|id| Ask::post("/", body(id)).id(id).keep_conn()));
+        for id in 1..=50 {
+            let response = eventually(|| client.try_response(id)).await;
+            assert!(response.body == body(id), "id {id}");
+        }
+    }
+    assert!(client.has_nothing());
+    client.close();
+    assert!(connection.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn on_tokios_executor_abort_close_and_panic_end_their_requests() {
+    let flag = DropFlag::default();
+    let app = App::new({
+        let flag = flag.clone();
+        move |request: Request<Incoming>| {
+            let guard = flag.guard();
+            async move {
+                if request.uri().path() == "/waits" {
+                    let _guard = guard;
+                    return std::future::pending().await;
+                }
+                std::mem::forget(guard);
+                assert!(request.uri().path() != "/panics", "the handler panics");
+                text("answer")
+            }
+        }
+    });
+    let (io, shared) = pipe();
+    let mut client = Client::new(shared);
+    let builder = builder().executor(TokioExecutor::new());
+    let connection = tokio::spawn(builder.serve_connection(io, app));
+    client.send(begin(9).keep_conn());
+    client.send(Ask::get("/waits").id(2).keep_conn());
+    client.send(Ask::get("/panics").id(3).keep_conn());
+    assert_eq!(eventually(|| client.try_response(3)).await.status, 500);
+    client.send(abort(2));
+    assert_eq!(eventually(|| client.recv()).await, Record::end(2));
+    eventually(|| flag.is_dropped().then_some(())).await;
+    client.send(Ask::get("/").id(2).keep_conn());
+    assert_eq!(eventually(|| client.try_response(2)).await.text(), "answer");
+    client.send([abort(9)]);
+    client.close();
+    assert!(connection.await.unwrap().is_ok());
+}
+
+/// What `look` finds, once it does.
+async fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            match look() {
+                Some(found) => return found,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found).await.expect("it happens in time")
 }
 
 /// A connection on which another request is live, so that the test's runs on the executor.

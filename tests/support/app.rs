@@ -125,6 +125,10 @@ pub async fn read_all(mut body: Incoming) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+pub async fn read_all_and_forget(mut body: Incoming) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
 /// A response body whose frames the test feeds, and the test's hold on it.
 pub fn feed() -> (Feed, FeedBody) {
     let feed = Feed(Arc::new(FeedState::default()));

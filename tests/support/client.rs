@@ -169,6 +169,13 @@ impl Client {
         self.pipe.lock().events.clear();
     }
 
+    /// Lets go of all memory that what was received takes.
+    pub fn forget(&mut self) {
+        let mut pipe = self.pipe.lock();
+        pipe.forget();
+        self.received = VecDeque::new();
+    }
+
     /// The sizes of the application's writes, vectored or not.
     pub fn writes(&self) -> Vec<usize> {
         let size = |event| if let Event::Write(size) = event { Some(size) } else { None };

@@ -13,7 +13,8 @@ mod server;
 mod wire;
 
 pub use self::app::{
-    App, BoxError, DropFlag, DropGuard, Feed, FeedBody, Latch, Sink, feed, read_all, text,
+    App, BoxError, DropFlag, DropGuard, Feed, FeedBody, Latch, Sink, feed, read_all,
+    read_all_and_forget, text,
 };
 pub use self::client::{Client, Response};
 pub use self::pipe::{Event, Pipe, pipe};

@@ -129,6 +129,13 @@ impl State {
         }
     }
 
+    /// Lets go of what the application wrote, of the events, and of the memory that they took.
+    pub fn forget(&mut self) {
+        self.output = VecDeque::new();
+        self.events = Vec::new();
+        self.input.shrink_to_fit();
+    }
+
     /// Sent, and not yet read by the application.
     pub fn unread(&self) -> usize {
         self.input.iter().map(Vec::len).sum()

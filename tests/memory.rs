@@ -1,0 +1,358 @@
+//! How much memory a peer can make a connection hold, counted by the allocator.
+
+mod support;
+
+use std::alloc::System;
+use std::future::{Future, pending, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::Full;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use support::{
+    App, Ask, BoxError, CountingWake, Exec, Rec, Tasks, abort, begin, builder, bytes_of, end_stdin,
+    get_values, params, record, serve, stdin, text,
+};
+use tower_fastcgi::record::{Decoder, Pairs};
+use tower_fastcgi::{Incoming, Result};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[test]
+fn the_decoder_holds_nothing_of_a_stream() {
+    let _alone = alone();
+    let wire = bytes_of(stdin(1, vec![0; 65_535]).padding(255));
+    for chunk in [1, 7, 100, 10_000] {
+        let (most, _) = held_by_decoder(&wire, chunk);
+        assert!(most <= 8, "{most} bytes held in pieces of {chunk}");
+    }
+}
+
+#[test]
+fn the_decoder_holds_the_content_of_one_get_values_record_and_lets_it_go() {
+    let _alone = alone();
+    let wire = bytes_of(record(9, 0, vec![0; 65_535]).padding(255));
+    for chunk in [100, 4096, 40_000, 65_000] {
+        let (most, after) = held_by_decoder(&wire, chunk);
+        assert!(most <= 2 * 65_536, "{most} bytes held in pieces of {chunk}");
+        assert_eq!(after, 0, "all of it is let go");
+    }
+}
+
+#[test]
+fn announced_lengths_allocate_nothing() {
+    let _alone = alone();
+    let (most, _) = held_by_decoder(&[1, 9, 0, 0, 0xff, 0xff, 0xff, 0], 8);
+    assert!(most <= 8, "{most} bytes held");
+    let parse = || {
+        let before = ALLOCATOR.stats().allocations;
+        assert!(Pairs::new(&[0xff; 8]).next().unwrap().is_err());
+        ALLOCATOR.stats().allocations - before
+    };
+    assert_eq!(least_of(parse), 0);
+}
+
+#[test]
+fn records_of_one_byte_do_not_hold_more_than_their_bytes() {
+    let _alone = alone();
+    let mut hose = Hose::new(vec![stdin(1, "x")]);
+    hose.first = bytes_of(Ask::post("/", "").content_length(None).head());
+    assert_bounded(hose, keeping(), 1 << 20);
+}
+
+#[test]
+fn small_records_to_an_unread_body_do_not_hold_the_large_ones_of_a_sibling() {
+    let _alone = alone();
+    for small in [1, 100, 500, 1000, 2000, 4000, 8000, 16_000, 30_000] {
+        let app = App::new(|request: Request<Incoming>| async move {
+            if request.uri().path() == "/read" {
+                support::read_all_and_forget(request.into_body()).await;
+            } else {
+                let _unread = request;
+                pending::<()>().await;
+            }
+            text("never")
+        });
+        let pattern = vec![stdin(1, vec![0; small]), stdin(2, vec![0; 65_535 - small])];
+        let mut hose = Hose::new(pattern);
+        let asks = [Ask::post("/unread", ""), Ask::post("/read", "").id(2)];
+        hose.first =
+            asks.into_iter().flat_map(|ask| bytes_of(ask.content_length(None).head())).collect();
+        assert_bounded(hose, app, 2 << 20);
+    }
+}
+
+#[test]
+fn unread_bodies_of_many_requests_share_one_budget() {
+    let _alone = alone();
+    let mut hose = Hose::new((1..=100).map(|id| stdin(id, vec![0; 5000])).collect());
+    hose.first = (1..=100)
+        .flat_map(|id| bytes_of(Ask::post("/", "").id(id).content_length(None).head()))
+        .collect();
+    assert_bounded(hose, keeping(), 2 << 20);
+}
+
+#[test]
+fn params_without_an_end_hold_what_the_limits_say() {
+    let _alone = alone();
+    let content = vec![0; 2048];
+    let rounds: Vec<Rec> = (0..64)
+        .flat_map(|_| (1..=100).map(|id| params(id, &content)).collect::<Vec<_>>())
+        .collect();
+    let mut hose = Hose::new(vec![get_values(&[])]);
+    hose.first = bytes_of((1..=100).map(begin).chain(rounds));
+    hose.accepts = true;
+    assert_bounded(hose, App::hello(), 100 * 128 * 1024 + (1 << 20));
+}
+
+#[test]
+fn begins_of_every_id_hold_what_a_hundred_do() {
+    let _alone = alone();
+    for accepts in [true, false] {
+        let mut hose = Hose::new(vec![get_values(&[])]);
+        hose.first = bytes_of((1..=u16::MAX).map(begin));
+        hose.accepts = accepts;
+        assert_bounded(hose, App::hello(), 1 << 20);
+    }
+}
+
+#[test]
+fn floods_of_a_peer_that_never_reads_are_bounded() {
+    let _alone = alone();
+    let malformed = [begin(1).keep_conn(), params(1, "\x7f"), support::end_params(1)];
+    let oversized: Vec<Rec> = [begin(1).keep_conn()]
+        .into_iter()
+        .chain((0..3).map(|_| params(1, vec![0; 65_000])))
+        .chain([support::end_params(1)])
+        .collect();
+    let floods: [(&str, Vec<Rec>); 8] = [
+        ("values", vec![get_values(&["FCGI_MPXS_CONNS", "FCGI_MAX_REQS"])]),
+        ("types", vec![record(99, 0, "")]),
+        ("roles", vec![begin(1).role(9).keep_conn()]),
+        ("aborts", vec![begin(1).keep_conn(), abort(1)]),
+        ("malformed", malformed.to_vec()),
+        ("oversized", oversized),
+        ("unknown ids", vec![stdin(7, "x"), end_stdin(7), abort(7)]),
+        ("empty params", vec![begin(1).keep_conn(), params(1, "\x00\x00"), abort(1)]),
+    ];
+    for (what, flood) in floods {
+        println!("{what}");
+        assert_bounded(Hose::new(flood), App::hello(), 1 << 20);
+    }
+}
+
+#[test]
+fn refused_requests_of_a_peer_that_never_reads_are_bounded() {
+    let _alone = alone();
+    let mut hose = Hose::new((101..200).flat_map(|id| Ask::get("/").id(id).keep_conn()).collect());
+    hose.first = bytes_of((1..=100).flat_map(|id| Ask::get("/").id(id).keep_conn()));
+    let app = App::new(|_| pending::<Response<Full<Bytes>>>());
+    assert_bounded(hose, app, 2 << 20);
+}
+
+#[test]
+fn an_endless_response_to_a_peer_that_never_reads_is_bounded() {
+    let _alone = alone();
+    for exec in Exec::BOTH {
+        for requests in [1_u16, 100] {
+            let app = App::new(|_| ready(Response::new(Endless)));
+            let mut hose = Hose::new(vec![get_values(&[])]);
+            hose.first = bytes_of((1..=requests).flat_map(|id| Ask::get("/").id(id)));
+            let tasks = Tasks::default();
+            match exec {
+                Exec::InPlace => assert_bounded(hose, app, 1 << 20),
+                Exec::Spawned => {
+                    let builder = builder().executor(tasks.clone());
+                    // Each task is some frames ahead, about one record.
+                    let most = isize::try_from(requests).unwrap() * 64 * 1024 + (1 << 20);
+                    drive(builder.serve_connection(hose, app), &tasks, most);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_holds_next_to_nothing_whatever_it_served() {
+    let _alone = alone();
+    let serve_much = || {
+        let (mut server, mut client) = serve(App::echo());
+        for body in [0, 100, 100_000, 4 << 20] {
+            client.send(Ask::post("/", vec![b'x'; body]).keep_conn());
+            server.run();
+            assert_eq!(client.response(1).body.len(), body);
+            client.forget();
+        }
+        (server, client)
+    };
+    // What a thread keeps once is not the connection's.
+    drop(serve_much());
+    let before = live();
+    let idle = serve_much();
+    let held = live() - before;
+    assert!(held <= 16 * 1024, "{held} bytes held");
+    drop(idle);
+}
+
+#[test]
+fn a_request_holds_nothing_once_it_was_answered() {
+    let _alone = alone();
+    let (mut server, mut client) = serve(App::hello());
+    let mut round = |id| {
+        client.send(Ask::post("/", "body").id(id).keep_conn());
+        server.run();
+        assert_eq!(client.response(id).text(), "hello");
+        client.forget();
+    };
+    (1..=100).for_each(&mut round);
+    let before = live();
+    (101..=u16::MAX).step_by(7).for_each(&mut round);
+    let held = live() - before;
+    assert!(held <= 1024, "{held} bytes more held after thousands of requests");
+}
+
+/// A transport that gives megabytes of records as fast as they are read, and takes what is written or nothing.
+struct Hose {
+    first: Vec<u8>,
+    pattern: Vec<u8>,
+    at: usize,
+    accepts: bool,
+}
+
+impl Hose {
+    fn new(pattern: Vec<Rec>) -> Self {
+        Self { first: Vec::new(), pattern: bytes_of(pattern), at: 0, accepts: false }
+    }
+
+    fn next(&self) -> &[u8] {
+        match self.first.get(self.at..) {
+            Some(rest) if !rest.is_empty() => rest,
+            _ => &self.pattern[(self.at - self.first.len()) % self.pattern.len()..],
+        }
+    }
+}
+
+impl Read for Hose {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let hose = self.get_mut();
+        if hose.at >= hose.first.len() + FLOOD {
+            return Poll::Pending;
+        }
+        while buf.remaining() > 0 {
+            let len = hose.next().len().min(buf.remaining());
+            buf.put_slice(&hose.next()[..len]);
+            hose.at += len;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Write for Hose {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.accepts { Poll::Ready(Ok(buf.len())) } else { Poll::Pending }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What the decoder holds at most while it decodes the pieces, and what it holds after them.
+fn held_by_decoder(wire: &[u8], chunk: usize) -> (isize, isize) {
+    least_of(|| {
+        let before = live();
+        let mut decoder = Decoder::new();
+        let mut most = 0;
+        for part in wire.chunks(chunk) {
+            let mut input = part;
+            while let Some(_fragment) = decoder.decode(&mut input).unwrap() {}
+            most = most.max(live() - before);
+        }
+        (most, live() - before)
+    })
+}
+
+/// The least of some measurements: what the test harness's own threads allocate meanwhile is not in it.
+fn least_of<T: Ord>(measure: impl Fn() -> T) -> T {
+    (0..10).map(|_| measure()).min().expect("there are some")
+}
+
+fn assert_bounded(hose: Hose, app: App, most: isize) {
+    drive(builder().serve_connection(hose, app), &Tasks::default(), most);
+}
+
+/// Polls as long as something is woken, and looks at the memory after each poll.
+fn drive(connection: impl Future<Output = Result<()>>, tasks: &Tasks, most: isize) {
+    let before = live();
+    let mut connection = Box::pin(connection);
+    let wake = Arc::new(CountingWake::woken());
+    let waker = Waker::from(wake.clone());
+    let mut peak = 0;
+    loop {
+        let is_woken = wake.take();
+        if is_woken {
+            let poll = connection.as_mut().poll(&mut Context::from_waker(&waker));
+            peak = peak.max(live() - before);
+            assert!(poll.is_pending(), "{poll:?}");
+        }
+        if !(is_woken | tasks.poll_woken()) {
+            break;
+        }
+        peak = peak.max(live() - before);
+    }
+    assert!(peak <= most, "{peak} bytes held, {most} allowed");
+}
+
+/// Keeps every request and its body, unread.
+fn keeping() -> App {
+    App::new(|request: Request<Incoming>| async {
+        let _unread = request;
+        pending::<Response<Full<Bytes>>>().await
+    })
+}
+
+struct Endless;
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![0; 1024])))))
+    }
+}
+
+fn live() -> isize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated as isize - stats.bytes_deallocated as isize
+}
+
+/// Only one test counts at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const FLOOD: usize = 8 << 20;
