@@ -308,6 +308,25 @@ fn with_half_close_an_unfinished_body_fails_and_the_handler_may_still_answer() {
 }
 
 #[test]
+fn with_half_close_params_without_an_end_are_the_end_of_the_connection() {
+    let mut builder = builder();
+    builder.half_close(true);
+    for sent in [
+        support::bytes_of(begin(1))[..3].to_vec(),
+        support::bytes_of(begin(1)),
+        support::bytes_of([begin(1), params(1, "\x01\x01AB")]),
+    ] {
+        let (mut server, mut client) = serve_with(&builder, Exec::InPlace, App::hello());
+        client.send_bytes(&sent);
+        server.run();
+        client.close();
+        server.run();
+        assert!(server.error().is_incomplete(), "{:?} after {} bytes", server.error(), sent.len());
+        assert!(client.has_nothing());
+    }
+}
+
+#[test]
 fn a_reset_drops_everything_within_one_poll_and_is_an_io_error() {
     let content = pairs(Ask::get("/").params());
     for records in [

@@ -166,6 +166,29 @@ fn a_giant_frame_does_not_hold_up_the_whole_answer_of_a_sibling() {
 }
 
 #[test]
+fn a_request_that_begins_while_a_giant_frame_is_on_its_way_is_answered_before_its_end() {
+    for exec in Exec::BOTH {
+        let giant = Bytes::from(vec![b'g'; 16 << 20]);
+        let app = App::new(move |request: Request<Incoming>| {
+            let body = match request.uri().path() {
+                "/giant" => giant.clone(),
+                _ => Bytes::from("small"),
+            };
+            ready(Response::new(Full::new(body)))
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.read_only(1 << 20);
+        client.send(Ask::get("/giant"));
+        server.run();
+        client.send(Ask::get("/small").id(3));
+        server.run();
+        client.read_only(1 << 20);
+        server.run();
+        assert!(client.try_response(3).is_some(), "{exec:?}: not within the next MiB");
+    }
+}
+
+#[test]
 fn the_101st_request_at_a_time_is_answered_503_and_disturbs_nobody() {
     for exec in Exec::BOTH {
         let (seen, latch, app) = App::parked();
