@@ -1,18 +1,16 @@
 use std::error::Error as _;
 use std::iter;
-use std::pin::Pin;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::listener::Peer;
 use super::service::SendService;
 use crate::error::{Error, Result};
-use crate::server::{Builder, Connection};
+use crate::server::{Builder, GracefulConnection, GracefulShutdown};
 use crate::trace::{debug, error, trace, warn};
 
 /// The connections that are being served, each in a task of its own. Dropped, it drops them all.
@@ -20,8 +18,7 @@ pub(super) struct Connections<I, S> {
     builder: Builder<TokioExecutor>,
     service: S,
     tasks: JoinSet<Option<I>>,
-    /// Dropped when the connections are to end.
-    until_shutdown: watch::Sender<()>,
+    graceful: GracefulShutdown,
 }
 
 impl<I, S> Connections<I, S>
@@ -30,15 +27,13 @@ where
     S: SendService,
 {
     pub(super) fn new(builder: Builder<TokioExecutor>, service: S) -> Self {
-        let (until_shutdown, _) = watch::channel(());
-        Self { builder, service, tasks: JoinSet::new(), until_shutdown }
+        Self { builder, service, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
     }
 
     pub(super) fn serve(&mut self, io: I, peer: Peer) {
         trace!(%peer, "connection accepted");
         let connection = self.builder.serve_connection(TokioIo::new(io), self.service.clone());
-        let shutdown = self.until_shutdown.subscribe();
-        self.tasks.spawn(serve_connection(connection, peer, shutdown));
+        self.tasks.spawn(serve_connection(self.graceful.watch(connection), peer));
     }
 
     /// Waits for the end of a connection, of which `None` is left unless a response was cut short on it; at once `None` if
@@ -49,9 +44,11 @@ where
 
     /// Waits until all have ended; after `deadline` they are dropped.
     pub(super) async fn end(self, deadline: Duration) {
-        let Self { mut tasks, until_shutdown, .. } = self;
-        drop(until_shutdown);
-        let ended = async { while tasks.join_next().await.map(left_over).is_some() {} };
+        let Self { mut tasks, graceful, .. } = self;
+        let ended = async {
+            graceful.shutdown().await;
+            while tasks.join_next().await.map(left_over).is_some() {}
+        };
         if timeout(deadline, ended).await.is_err() {
             warn!(connections = tasks.len(), "shutdown took too long, dropping what is left");
             let _ = timeout(DROP_TIMEOUT, tasks.shutdown()).await;
@@ -60,31 +57,17 @@ where
 }
 
 async fn serve_connection<I, S>(
-    mut connection: Connection<TokioIo<I>, S, TokioExecutor>,
+    mut connection: GracefulConnection<TokioIo<I>, S, TokioExecutor>,
     peer: Peer,
-    mut shutdown: watch::Receiver<()>,
 ) -> Option<I>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: SendService,
 {
-    let outcome = tokio::select! {
-        biased;
-        outcome = &mut connection => outcome,
-        _ = shutdown.changed() => end(&mut connection).await,
-    };
+    let outcome = (&mut connection).await;
     log(peer, &outcome);
     let is_cut = outcome.is_err_and(|error| error.is_user());
-    is_cut.then(|| connection.into_parts().io.into_inner())
-}
-
-async fn end<I, S>(connection: &mut Connection<TokioIo<I>, S, TokioExecutor>) -> Result<()>
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-    S: SendService,
-{
-    Pin::new(&mut *connection).graceful_shutdown();
-    connection.await
+    is_cut.then(|| connection.into_inner().into_parts().io.into_inner())
 }
 
 fn left_over<I>(ended: std::result::Result<Option<I>, JoinError>) -> Option<I> {
