@@ -11,7 +11,6 @@ use axum::body::Body;
 use axum::routing::get;
 use futures_util::stream;
 use http::StatusCode;
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tower_fastcgi::listener::bind;
@@ -63,8 +62,7 @@ async fn a_body_that_fails_after_its_head_ends_with_bytes_that_are_no_record() {
     let mut web_server = WebServer::new(place.connect().await.unwrap());
     let request = http::Request::get("/").body(bytes::Bytes::new()).unwrap();
     web_server.send(&request).await;
-    let mut received = Vec::new();
-    bounded(web_server.into_inner().read_to_end(&mut received)).await.unwrap();
+    let received = web_server.rest().await;
     assert!(received.ends_with(b"some\0\0\0\0\0\0\0\0"), "{:?}", received.escape_ascii());
 }
 

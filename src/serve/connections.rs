@@ -84,12 +84,11 @@ fn log(peer: Peer, outcome: &Result<()>) {
     }
 }
 
-/// Connecting and going again is what health checks do, and web servers whose clients are gone: nothing to look into.
+/// Connecting and going again is what health checks do, and web servers whose clients are gone: nothing to look into. A response
+/// body that failed was logged with its request.
 fn log_failure(peer: Peer, error: &Error, text: &str) {
     if error.is_protocol() {
         warn!(%peer, "{text}");
-    } else if error.is_user() {
-        error!(%peer, "response cut short: {text}");
     } else {
         debug!(%peer, "{text}");
     }

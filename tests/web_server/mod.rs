@@ -92,6 +92,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> WebServer<Io> {
         assert_eq!(self.read().await, 0, "nothing more is sent");
     }
 
+    /// Reads the bytes, records or not, until the application closes the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.read().await > 0 {}
+        std::mem::take(&mut self.input)
+    }
+
     pub fn into_inner(self) -> Io {
         self.io
     }

@@ -1,0 +1,197 @@
+//! What `serve` and `bind` log, and how loud.
+
+mod in_memory;
+mod web_server;
+
+use std::future::pending;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
+use http::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tower_fastcgi::listener::bind;
+use tower_fastcgi::serve;
+use tracing_subscriber::filter::LevelFilter;
+
+use self::in_memory::{InMemory, Network};
+use self::web_server::{WebServer, bounded};
+
+/// The lines that this thread logs, and with them all of a runtime on this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(LevelFilter::TRACE)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(move || writer.clone())
+            .finish();
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn of_level(&self, level: &str) -> Vec<String> {
+        let bytes = self.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        let of_level = |line: &&str| line.trim_start().starts_with(level);
+        text.lines()
+            .filter(of_level)
+            .filter(|line| line.contains(" tower_fastcgi::"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Waits for a line; what is logged is often logged only after the peer has noticed.
+    async fn wait_for(&self, level: &str) -> String {
+        bounded(async {
+            loop {
+                if let Some(line) = self.of_level(level).pop() {
+                    return line;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    }
+
+    fn assert_quiet(&self) {
+        for level in ["ERROR", "WARN", "INFO"] {
+            assert_eq!(self.of_level(level), [""; 0]);
+        }
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn start(app: Router) -> Network {
+    let (listener, network) = InMemory::new();
+    tokio::spawn(serve(listener, app).into_future());
+    network
+}
+
+fn hello() -> Router {
+    Router::new().route("/", get("hello"))
+}
+
+fn empty(uri: &str) -> Request<Bytes> {
+    Request::get(uri).body(Bytes::new()).unwrap()
+}
+
+#[tokio::test]
+async fn connecting_and_going_again_is_not_worth_a_line() {
+    let (lines, _guard) = Lines::capture();
+    let network = start(hello());
+    drop(network.connect());
+    // Not even when it goes within a record.
+    let mut connection = network.connect();
+    connection.write_all(&[1, 1, 0]).await.unwrap();
+    drop(connection);
+    assert_eq!(WebServer::new(network.connect()).get("/").await.body(), "hello");
+    lines.wait_for("DEBUG").await;
+    lines.assert_quiet();
+}
+
+#[tokio::test]
+async fn a_web_server_whose_client_is_gone_is_not_worth_a_line() {
+    let (lines, _guard) = Lines::capture();
+    let (called, mut calls) = mpsc::channel(1);
+    let handler = async move || {
+        called.send(()).await.unwrap();
+        pending::<()>().await
+    };
+    let network = start(Router::new().route("/", get(handler)));
+    let mut web_server = WebServer::new(network.connect());
+    web_server.send(&empty("/")).await;
+    bounded(calls.recv()).await.unwrap();
+    drop(web_server);
+    let line = lines.wait_for("DEBUG").await;
+    assert!(line.contains("connection ended while requests were being served"), "{line}");
+    lines.assert_quiet();
+}
+
+#[tokio::test]
+async fn http_on_the_port_is_one_warning_that_names_the_fix() {
+    let (lines, _guard) = Lines::capture();
+    let mut connection = start(hello()).connect();
+    connection.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    connection.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    bounded(connection.read_to_end(&mut answer)).await.unwrap();
+    drop(connection);
+    let line = lines.wait_for("WARN").await;
+    assert!(line.contains("HTTP arrived on a FastCGI port"), "{line}");
+    assert!(line.contains("fastcgi_pass"), "{line}");
+    assert_eq!(lines.of_level("WARN").len(), 1);
+    assert_eq!(lines.of_level("ERROR"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_body_that_fails_after_its_head_is_one_error_with_its_cause() {
+    let (lines, _guard) = Lines::capture();
+    let frames = || stream::iter([Ok("some"), Err(io::Error::other("disk on fire"))]);
+    let app = Router::new().route("/", get(async move || Body::from_stream(frames())));
+    let mut web_server = WebServer::new(start(app).connect());
+    web_server.send(&empty("/")).await;
+    web_server.rest().await;
+    let line = lines.wait_for("ERROR").await;
+    assert!(line.contains("disk on fire"), "{line}");
+    assert_eq!(lines.of_level("ERROR").len(), 1);
+    assert_eq!(lines.of_level("WARN"), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_drops_connections_is_a_warning_that_counts_them() {
+    let (lines, _guard) = Lines::capture();
+    let (called, mut calls) = mpsc::channel(1);
+    let handler = async move || {
+        called.send(()).await.unwrap();
+        pending::<()>().await
+    };
+    let (listener, network) = InMemory::new();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = serve(listener, Router::new().route("/", get(handler)))
+        .with_shutdown_timeout(Duration::from_secs(1))
+        .with_graceful_shutdown(async { stopped.await.unwrap() });
+    let server = tokio::spawn(server.into_future());
+    let mut web_server = WebServer::new(network.connect());
+    web_server.send(&empty("/")).await;
+    bounded(calls.recv()).await.unwrap();
+    stop.send(()).unwrap();
+    bounded(server).await.unwrap().unwrap();
+    assert!(lines.wait_for("WARN").await.contains("connections=1"));
+}
+
+#[tokio::test]
+async fn listening_beyond_this_machine_is_one_warning() {
+    let (lines, _guard) = Lines::capture();
+    for address in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
+        bind(address).await.unwrap();
+    }
+    lines.assert_quiet();
+
+    let listener = bind("0.0.0.0:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let warnings = lines.of_level("WARN");
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("listening beyond this machine"), "{warnings:?}");
+    assert!(warnings[0].contains(&address), "{warnings:?}");
+}
