@@ -22,6 +22,7 @@ pub(crate) struct RecordReader {
 #[derive(Debug)]
 pub(crate) struct Block {
     bytes: Bytes,
+    taken: usize,
     len: usize,
 }
 
@@ -45,7 +46,7 @@ impl RecordReader {
             ready!(polled)?;
             unreachable!("neither pending nor an error");
         }
-        Poll::Ready(Ok(Block { bytes: buffer.freeze(), len }))
+        Poll::Ready(Ok(Block { bytes: buffer.freeze(), taken: 0, len }))
     }
 
     /// Takes the next fragment off the front of `rest`, which is what is left of a block.
@@ -71,8 +72,14 @@ impl RecordReader {
 }
 
 impl Block {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+    /// What was read, without what was taken already.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.taken..self.len]
+    }
+
+    /// Counts all but the last `len` bytes as taken.
+    pub(crate) fn keep(&mut self, len: usize) {
+        self.taken = self.len - len;
     }
 
     /// Shares `content`, which must be a part of this block, if it is most of the block: a small part would keep all of the

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{BeginRequest, EndRequest, Header, RecordType, UnknownType};
+use super::{BeginRequest, EndRequest, Header, RecordType, UnknownType, bounded};
 
 /// Turns bytes into records, wherever the bytes are cut.
 ///
@@ -116,7 +116,8 @@ impl Decoder {
             self.state = State::padding(header);
             return Some(Fragment { header, content: take(input, len) });
         }
-        self.partial.extend_from_slice(take(input, len - self.partial.len()));
+        let part = take(input, len - self.partial.len());
+        bounded::append(&mut self.partial, part, len);
         if self.partial.len() < len {
             return None;
         }

@@ -19,6 +19,7 @@
 //! ```
 
 mod bodies;
+pub(crate) mod bounded;
 mod decode;
 mod encode;
 mod header;

@@ -247,7 +247,8 @@ impl<E> Builder<E> {
 
     /// Sets how many bytes may wait to be written before response bodies are not polled any more.
     ///
-    /// Default is 128 KiB. One frame of a body, of any size, may come on top. A limit of 0 is taken as 1.
+    /// Default is 128 KiB. A part of one frame of a body, 512 KiB at most, may come on top; it is the service's own memory, not a
+    /// copy. A limit of 0 is taken as 1.
     pub fn max_send_buf_size(&mut self, bytes: usize) -> &mut Self {
         self.config.max_send_buf_size = bytes.max(1);
         self
@@ -256,7 +257,8 @@ impl<E> Builder<E> {
     /// Sets how many bytes of answers that no service made (to FCGI_GET_VALUES, refused and aborted requests) may wait to be
     /// written before the connection stops reading.
     ///
-    /// Default is 16 KiB. What one read asks for may come on top. A limit of 0 is taken as 1.
+    /// Default is 16 KiB. One answer may come on top, and the rest of the last read, 64 KiB at most, waits in memory. A limit of
+    /// 0 is taken as 1.
     pub fn max_control_buf_size(&mut self, bytes: usize) -> &mut Self {
         self.config.max_control_buf_size = bytes.max(1);
         self

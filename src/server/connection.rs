@@ -46,6 +46,8 @@ pub struct Connection<I, S: HttpService, E = InPlace> {
     is_deaf: bool,
     /// The transport has nothing more to read.
     is_eof: bool,
+    /// What was read and is taken in later: a backlog of control answers comes first.
+    held: Option<Block>,
     /// Reading waits for a body to be read.
     is_full: bool,
     must_flush: bool,
@@ -116,6 +118,7 @@ where
             is_shutting_down: false,
             is_deaf: false,
             is_eof: false,
+            held: None,
             is_full: false,
             must_flush: false,
             received: 0,
@@ -174,18 +177,19 @@ where
             self.is_full = true;
             return Poll::Pending;
         }
+        if let Some(block) = self.held.take() {
+            self.take_in(block);
+            return Poll::Ready(());
+        }
         match ready!(self.reader.poll_block(cx, &mut self.io)) {
             Err(error) => self.on_io_error(error),
-            Ok(block) if block.bytes().is_empty() => {
+            Ok(block) if block.rest().is_empty() => {
                 self.reader.recycle(block);
                 self.on_eof();
             }
             Ok(block) => {
-                self.received += block.bytes().len() as u64;
-                if self.is_listening() {
-                    self.take_in(&block);
-                }
-                self.reader.recycle(block);
+                self.received += block.rest().len() as u64;
+                self.take_in(block);
             }
         }
         Poll::Ready(())
@@ -195,19 +199,26 @@ where
         self.phase == Phase::Serving && !self.is_deaf
     }
 
-    fn take_in(&mut self, block: &Block) {
-        let mut rest = block.bytes();
-        loop {
+    fn take_in(&mut self, mut block: Block) {
+        let mut rest = block.rest();
+        while self.is_listening() {
+            if self.dispatch.has_control_backlog() {
+                let left = rest.len();
+                block.keep(left);
+                self.held = Some(block);
+                return;
+            }
             let taken = match self.reader.decode(&mut rest) {
-                Ok(None) => return,
-                Ok(Some(fragment)) => self.dispatch.on_fragment(fragment, block),
+                Ok(None) => break,
+                Ok(Some(fragment)) => self.dispatch.on_fragment(fragment, &block),
                 Err(error) => Err(self.dispatch.explain(error)),
             };
             if let Err(error) = taken {
                 self.is_deaf = true;
-                return self.dispatch.on_bad_input(error);
+                self.dispatch.on_bad_input(error);
             }
         }
+        self.reader.recycle(block);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {
@@ -267,8 +278,11 @@ where
         }
         let is_whole = self.reader.is_at_boundary() && !self.dispatch.has_unfinished_input();
         let kind = if is_whole { Kind::Canceled } else { Kind::Incomplete };
-        if self.dispatch.config.half_close && self.reader.is_at_boundary() {
-            self.dispatch.end_input(kind);
+        if self.dispatch.config.half_close {
+            let all_can_be_answered = self.dispatch.end_input(kind);
+            if !all_can_be_answered || !self.reader.is_at_boundary() {
+                self.dispatch.fail(Error::new(Kind::Incomplete));
+            }
         } else if !self.dispatch.exchanges.is_empty() {
             self.abandon(Error::new(kind));
         } else if !is_whole {

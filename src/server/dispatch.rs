@@ -21,6 +21,8 @@ pub(super) struct Dispatch<S: HttpService, E> {
     exec: E,
     pub(super) exchanges: Exchanges<S>,
     pub(super) ready: Arc<ReadyList>,
+    /// Exchanges with a request for the service.
+    pub(super) called: Vec<usize>,
     pub(super) budget: Arc<Budget>,
     pub(super) writer: RecordWriter,
     /// Two requests were live at a time.
@@ -46,6 +48,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             exec,
             exchanges: Exchanges::new(ready.clone()),
             ready,
+            called: Vec::new(),
             budget: Budget::new(config.max_body_buf_size),
             config,
             writer: RecordWriter::default(),
@@ -74,6 +77,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.
     pub(super) fn run(&mut self) {
+        let mut called = std::mem::take(&mut self.called);
+        called.drain(..).for_each(|index| self.call(index));
+        self.called = called;
         for _ in 0..TURNS_PER_RUN {
             if !self.may_write() {
                 return;
@@ -106,13 +112,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         if !exchange.unsent.is_empty() {
             return self.send_rest(index);
         }
-        if let Output::Called = exchange.output {
-            self.call(index);
-        }
-        let slot = self.exchanges.slot(index);
-        let exchange = slot.exchange.as_mut().expect("a call leaves the exchange in place");
         let polled = match &exchange.output {
-            Output::Waiting | Output::Called | Output::Withheld => Poll::Pending,
+            Output::Waiting | Output::Withheld => Poll::Pending,
             Output::Remote(response) => response.poll_step(),
             Output::Local => {
                 let driver = slot.driver.as_mut().expect("what runs in place has a driver");
@@ -124,12 +125,13 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
     }
 
-    /// Hands the request to the service.
+    /// Hands the request to the service, which also happens when nothing more may be queued: on an executor it can begin.
     fn call(&mut self, index: usize) {
-        let service = self.service.clone();
         let slot = self.exchanges.slot(index);
-        let exchange = slot.exchange.as_mut().expect("a live exchange is called");
+        // It may have been aborted, and its place taken by another, since it was put down here.
+        let Some(exchange) = &mut slot.exchange else { return };
         let Some(request) = exchange.take_request(&self.budget) else { return };
+        let service = self.service.clone();
         match self.exec.executor().filter(|_| self.is_multiplexed) {
             Some(executor) => {
                 let span = exchange.observed.span().clone();
@@ -142,6 +144,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new()));
                 driver.as_mut().start(service, request);
                 exchange.output = Output::Local;
+                slot.list();
             }
         }
     }

@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Method, Request};
 
 use super::alarm::Standstill;
@@ -21,7 +21,7 @@ use crate::trace::debug;
 ///
 /// ```text
 /// input :  Params --empty PARAMS--> Body --STDIN's end, CONTENT_LENGTH--> Ended
-/// output:  Waiting --params complete--> Called --first turn--> Local | Remote --response's end--> removed
+/// output:  Waiting --params complete, read taken in--> Local | Remote --response's end--> removed
 /// ```
 /// Records move the input, wake-ups the output; they meet at one point, the end of the params.
 pub(super) struct Exchange {
@@ -46,7 +46,7 @@ pub(super) struct Exchange {
 }
 
 pub(super) enum Input {
-    Params(BytesMut),
+    Params(Vec<u8>),
     /// So many bytes are still to come, if CONTENT_LENGTH told.
     Body(Option<u64>),
     Ended,
@@ -54,7 +54,6 @@ pub(super) enum Input {
 
 pub(super) enum Output {
     Waiting,
-    Called,
     Local,
     Remote(RemoteResponse),
     /// The response failed; its end must not be written, and the connection closes when its siblings are done.
@@ -81,7 +80,7 @@ impl Exchange {
             role,
             keep_conn,
             is_head: false,
-            input: Input::Params(BytesMut::new()),
+            input: Input::Params(Vec::new()),
             request: None,
             body: None,
             incoming: None,
@@ -105,7 +104,6 @@ impl Exchange {
     pub(super) fn on_request(&mut self, request: Request<()>, length: Option<u64>) {
         self.is_head = request.method() == Method::HEAD;
         self.request = Some(request);
-        self.output = Output::Called;
         // An Authorizer's request has no FCGI_STDIN, and lighttpd and Apache do not even send its end.
         if self.role == Role::Responder && length != Some(0) {
             self.input = Input::Body(length);

@@ -15,6 +15,7 @@ use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
 use crate::record::{
     BeginRequest, DecodeError, Fragment, ProtocolStatus, RecordType, RequestId, Role, UnknownType,
+    bounded,
 };
 use crate::trace::{debug, trace, warn};
 
@@ -62,8 +63,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.fail(error);
     }
 
-    /// The input has ended, but responses may go on.
-    pub(super) fn end_input(&mut self, kind: Kind) {
+    /// The input has ended, but responses may go on. `false` if there are requests that cannot have one.
+    pub(super) fn end_input(&mut self, kind: Kind) -> bool {
+        let before = self.exchanges.len();
         for index in self.exchanges.indices() {
             let exchange = self.exchanges.exchange(index);
             if exchange.has_params() {
@@ -72,6 +74,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 self.exchanges.remove(index);
             }
         }
+        self.exchanges.len() == before
     }
 
     pub(super) fn has_unfinished_input(&mut self) -> bool {
@@ -143,24 +146,25 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     fn on_params(&mut self, id: RequestId, content: &[u8]) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         let Input::Params(params) = &mut self.exchanges.exchange(index).input else { return };
-        if params.len() + content.len() > self.config.max_params_size {
+        let most = self.config.max_params_size;
+        if content.len() > most - params.len() {
             return self.refuse(index, TOO_LARGE);
         }
-        params.extend_from_slice(content);
+        bounded::append(params, content, most);
     }
 
     fn on_params_end(&mut self, id: RequestId) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         let exchange = self.exchanges.exchange(index);
         let Input::Params(params) = &mut exchange.input else { return };
-        let params = std::mem::take(params).freeze();
+        let params = std::mem::take(params).into();
         exchange.input = Input::Ended;
         if let Err(refusal) = self.start(index, params) {
             self.refuse(index, refusal);
         }
     }
 
-    /// Makes the request; the service is called with the exchange's next turn.
+    /// Makes the request; the service is called once the rest of the read is taken in.
     fn start(&mut self, index: usize, params: Bytes) -> std::result::Result<(), Refusal> {
         let slot = self.exchanges.slot(index);
         let exchange = slot.exchange.as_mut().expect("a live exchange is started");
@@ -170,7 +174,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
         exchange.observed.on_request(&mapped.request, mapped.remote_addr);
         exchange.on_request(mapped.request, mapped.content_length);
-        slot.list();
+        self.called.push(index);
         Ok(())
     }
 

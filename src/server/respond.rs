@@ -95,12 +95,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.send(index, data);
     }
 
-    /// Queues a part of a body, of which siblings must not have to wait for more than one record.
+    /// Queues a part of a body, of which siblings, there or to come, must not have to wait for too much.
     fn send(&mut self, index: usize, mut data: Bytes) {
-        let has_siblings = self.exchanges.len() > 1;
+        let most = if self.exchanges.len() > 1 { SHARE } else { SHARE_ALONE };
         let exchange = self.exchanges.exchange(index);
-        if has_siblings && data.len() > MAX_STREAM_CONTENT {
-            exchange.unsent = data.split_off(MAX_STREAM_CONTENT);
+        if data.len() > most {
+            exchange.unsent = data.split_off(most);
         }
         self.writer.stdout(exchange.id, data);
         if exchange.unsent.is_empty() && exchange.response == Response::Body(Some(0)) {
@@ -166,3 +166,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.exchanges.slot(index).list();
     }
 }
+
+/// How much of a body frame a turn may queue beside siblings: one record.
+const SHARE: usize = MAX_STREAM_CONTENT;
+
+/// The same without siblings, as one may come: more than a socket takes at a time.
+const SHARE_ALONE: usize = 8 * MAX_STREAM_CONTENT;
