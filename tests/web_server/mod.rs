@@ -64,6 +64,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> WebServer<Io> {
         self.send_bytes(&wire).await;
     }
 
+    /// Sends a part of the request's body.
+    pub async fn send_stdin(&mut self, content: &[u8]) {
+        let mut wire = Vec::new();
+        put_stream(&mut wire, RecordType::Stdin, id(), content);
+        self.send_bytes(&wire).await;
+    }
+
+    pub async fn end_stdin(&mut self) {
+        let mut wire = Vec::new();
+        put_stream_end(&mut wire, RecordType::Stdin, id());
+        self.send_bytes(&wire).await;
+    }
+
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
         bounded(self.io.write_all(bytes)).await.expect("the application reads");
     }
@@ -169,9 +182,11 @@ fn value(headers: &HeaderMap, name: HeaderName) -> &[u8] {
     headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default()
 }
 
+/// Empty when the length is unknown, as nginx says it.
 fn content_length(request: &Request<Bytes>) -> String {
     match request.body().len() {
         0 => String::from_utf8_lossy(value(request.headers(), header::CONTENT_LENGTH)).into(),
+        _ if request.headers().contains_key(header::TRANSFER_ENCODING) => String::new(),
         len => len.to_string(),
     }
 }
