@@ -129,7 +129,8 @@ pub trait Listener: Send + 'static {
 
     /// Ends a connection whose last response was cut short, so that the other end cannot take it for complete.
     ///
-    /// Unless implemented, the connection is dropped. On TCP it is reset.
+    /// Unless implemented, the connection is dropped. A TCP connection is reset. While [`serve`](crate::serve()) shuts down there
+    /// is no listener any more to call this on; such a connection is then dropped.
     fn abort(&self, io: Self::Io) {
         drop(io);
     }
