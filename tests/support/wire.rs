@@ -35,6 +35,10 @@ impl Rec {
         Self { id, ..self }
     }
 
+    pub fn is_begin(&self) -> bool {
+        self.kind == BEGIN_REQUEST
+    }
+
     pub fn put(&self, out: &mut Vec<u8>) {
         let [id1, id0] = self.id.to_be_bytes();
         let len = u16::try_from(self.content.len()).expect("a record holds at most 65,535 bytes");
