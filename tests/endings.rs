@@ -351,6 +351,45 @@ fn a_reset_drops_everything_within_one_poll_and_is_an_io_error() {
 }
 
 #[test]
+fn a_reset_while_the_connection_drains_is_no_error() {
+    let (mut server, mut client) = serve(App::hello());
+    client.send(Ask::get("/"));
+    server.run();
+    assert_eq!(client.response(1).text(), "hello");
+    client.reset();
+    server.run();
+    server.assert_ended_well();
+}
+
+#[test]
+fn a_reset_while_the_connection_drains_does_not_hide_the_first_error() {
+    let (mut server, client) = serve(App::hello());
+    client.send(stdin(0, "wrong"));
+    server.run();
+    client.reset();
+    server.run();
+    assert!(server.error().is_protocol(), "{:?}", server.error());
+}
+
+#[test]
+fn a_cut_that_the_peer_does_not_read_at_once_waits_for_it() {
+    let (feed, app) = feeding();
+    let (mut server, mut client) = serve(app);
+    client.stop_reading();
+    client.send(Ask::get("/").keep_conn());
+    feed.send("part");
+    server.run();
+    feed.fail();
+    server.run();
+    assert!(server.is_running());
+    client.read_on();
+    server.run();
+    let records = client.recv_all();
+    assert_eq!(records.last(), Some(&Record::Cut), "{records:?}");
+    assert!(server.error().is_user());
+}
+
+#[test]
 fn a_reset_drops_a_streaming_body_within_one_poll() {
     let (feed, app) = feeding();
     let (mut server, client) = serve(app);

@@ -181,6 +181,20 @@ async fn a_trickle_of_params_does_not_prolong_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn params_that_take_too_long_leave_a_sibling_alone() {
+    for exec in Exec::BOTH {
+        let (_, latch, app) = App::parked();
+        let (mut server, mut client) = serve_with(&timed(), exec, app);
+        client.send(Ask::get("/").keep_conn());
+        client.send(begin(2).keep_conn());
+        server.advance(Duration::from_secs(31)).await;
+        latch.open();
+        server.run();
+        assert_eq!(client.response(1).text(), "parked", "{exec:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn params_that_are_complete_have_no_timeout_however_long_the_handler_takes() {
     let (_, latch, app) = App::parked();
     let (mut server, mut client) = serve_timed(app);

@@ -185,6 +185,12 @@ impl Tasks {
         self.0.lock().unwrap().len()
     }
 
+    /// Drops the tasks unfinished, as a runtime does that shuts down.
+    pub fn clear(&self) {
+        let tasks = std::mem::take(&mut *self.0.lock().unwrap());
+        drop(tasks);
+    }
+
     /// Polls each task that was woken once; whether there was one.
     pub fn poll_woken(&self) -> bool {
         let woken: Vec<Arc<Task>> =
