@@ -1,0 +1,267 @@
+//! The one application behind every server: it tells what it saw, and does what it is asked to.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use futures_util::StreamExt;
+use futures_util::stream::{iter, once};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tower::{BoxError, Service, ServiceBuilder};
+use tower_fastcgi::{Incoming, Params};
+
+use crate::pattern::{Digest, Pattern};
+
+/// What the probes and the handlers of one application share.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    identity: Arc<str>,
+    gates: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+impl Stage {
+    pub(crate) fn new(identity: impl ToString) -> Self {
+        Self { identity: identity.to_string().into(), gates: Arc::default() }
+    }
+
+    /// What only this one application answers to a request for `/identity`.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The gate of this name, closed until someone adds a permit.
+    pub(crate) fn gate(&self, name: &str) -> Arc<Semaphore> {
+        let mut gates = self.gates.lock().expect("no holder panics");
+        gates.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
+    }
+
+    pub(crate) fn open(&self, name: &str) {
+        self.gate(name).add_permits(1);
+    }
+
+    /// Waits until someone opens the gate, and closes it behind itself.
+    pub(crate) async fn pass(&self, name: &str) {
+        self.gate(name).acquire().await.expect("gates are never closed for good").forget();
+    }
+}
+
+/// Opens a gate when it is dropped: the probe then knows that a handler or a body is gone.
+struct Leave(Stage, String);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        self.0.open(&self.1);
+    }
+}
+
+/// The application as a service whose error is not `Infallible`: a request for `/fail/error` never reaches the router.
+pub(crate) fn app(
+    stage: Stage,
+) -> impl Service<Request<Incoming>, Response = Response, Error = BoxError, Future: Send> + Clone + Send
+{
+    ServiceBuilder::new().filter(refuse_to_serve).map_response(forget_length).service(router(stage))
+}
+
+/// axum sets `Content-Length` wherever a body knows its length. Without that, the crate has to find it out.
+fn forget_length(mut response: Response) -> Response {
+    if response.body().size_hint().exact().is_some_and(|length| length > 0) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}
+
+fn refuse_to_serve(request: Request<Incoming>) -> Result<Request<Incoming>, BoxError> {
+    if request.uri().path() == "/fail/error" { Err(SECRET.into()) } else { Ok(request) }
+}
+
+fn router(stage: Stage) -> Router {
+    let identity = stage.identity.to_string();
+    Router::new()
+        .route("/identity", get(identity))
+        .route("/fail/panic", get(panic))
+        .route("/early", any(early))
+        .route("/first-bytes/{name}", any(first_bytes))
+        .route("/download/{len}", get(download))
+        .route("/cut/{len}", get(cut))
+        .route("/echo", any(echo))
+        .route("/endless/{name}", get(endless))
+        .route("/silent/{name}", get(silent))
+        .route("/events/{name}", get(events))
+        .route("/status/{code}", any(status))
+        .route("/untyped", get(untyped))
+        .route("/headers", get(headers))
+        .route("/head/{len}", get(large_head))
+        .fallback(saw)
+        .with_state(stage)
+}
+
+/// Everything about a request, each byte of a header or param value as the character of that number.
+async fn saw(request: Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let params = parts.extensions.get::<Params>().expect("each request has its params");
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let body = match Digest::of(body).await {
+        Ok(digest) => digest.to_string(),
+        Err(error) => format!("{error:?}"),
+    };
+    let seen = json!({
+        "method": parts.method.as_str(),
+        "uri": parts.uri.to_string(),
+        "version": format!("{:?}", parts.version),
+        "headers": parts.headers.iter().map(|(name, value)| [name.as_str().into(), latin1(value.as_bytes())]).collect::<Vec<_>>(),
+        "params": params.iter().map(|(name, value)| [latin1(name), latin1(value)]).collect::<Vec<_>>(),
+        "params_debug": format!("{params:?}"),
+        "peer": peer.map(|ConnectInfo(address)| address.to_string()),
+        "body": body,
+    });
+    axum::Json(seen).into_response()
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+async fn panic() {
+    std::panic::panic_any(Expected)
+}
+
+/// Answers while the upload still goes on, and never looks at it.
+async fn early() -> StatusCode {
+    StatusCode::PAYLOAD_TOO_LARGE
+}
+
+/// Opens the gate `{name}` with the first bytes of the body, and `{name}/left` if it is dropped before the last.
+async fn first_bytes(
+    State(stage): State<Stage>,
+    Path(name): Path<String>,
+    mut body: Body,
+) -> String {
+    let left = Leave(stage.clone(), format!("{name}/left"));
+    let first = body.frame().await.expect("a body").expect("no error");
+    stage.open(&name);
+    let mut digest = Digest::default();
+    digest.update(first.data_ref().expect("no trailers"));
+    match digest.update_all(body).await {
+        Ok(()) => std::mem::forget(left),
+        Err(_) => drop(left),
+    }
+    digest.to_string()
+}
+
+async fn download(Path(len): Path<u64>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let body = match query.get("length").map(String::as_str) {
+        Some("unknown") => Body::new(Pattern::unsized_(len)),
+        _ => Body::new(Pattern::sized(len)),
+    };
+    ([(header::CONTENT_TYPE, "application/x-pattern")], body).into_response()
+}
+
+/// A response that fails after `{len}` bytes, of the twice as many that it may have announced.
+async fn cut(Path(len): Path<u64>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let chunks = Pattern::sized(len).map(Ok).chain([Err(SECRET)]);
+    let mut response = Response::new(Body::from_stream(iter(chunks)));
+    if !query.contains_key("length") {
+        response.headers_mut().insert(header::CONTENT_LENGTH, (2 * len).into());
+    }
+    response
+}
+
+async fn echo(body: Body) -> Body {
+    body
+}
+
+/// A response without end. The gate `{name}` opens when its body is dropped.
+async fn endless(State(stage): State<Stage>, Path(name): Path<String>) -> Body {
+    let leave = Leave(stage, name);
+    Body::new(Pattern::unsized_(u64::MAX).map_frame(move |frame| {
+        let _held = &leave;
+        frame
+    }))
+}
+
+/// A handler that says nothing until the gate `{name}/answer` opens. The gate `{name}/begun` opens when it starts and
+/// `{name}/left` when it is dropped before that.
+async fn silent(State(stage): State<Stage>, Path(name): Path<String>) -> &'static str {
+    stage.open(&format!("{name}/begun"));
+    let left = Leave(stage.clone(), format!("{name}/left"));
+    stage.pass(&format!("{name}/answer")).await;
+    std::mem::forget(left);
+    stage.open(&format!("{name}/answered"));
+    "at last"
+}
+
+/// Two events; the second stays back until the gate `{name}` opens.
+async fn events(
+    State(stage): State<Stage>,
+    Path(name): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let first = once(async { Event::default().data("first") });
+    let second = once(async move {
+        stage.pass(&name).await;
+        Event::default().data("second")
+    });
+    let stream = first.chain(second).map(Ok::<_, Infallible>);
+    let mut response = Sse::new(stream).into_response();
+    if query.contains_key("unbuffered") {
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    response
+}
+
+async fn status(Path(code): Path<u16>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let code = StatusCode::from_u16(code).expect("probes ask for real codes");
+    let mut response = match code {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => code.into_response(),
+        _ => (code, format!("status {code}")).into_response(),
+    };
+    for (name, value) in query {
+        let name = HeaderName::try_from(name).expect("probes send real names");
+        response.headers_mut().append(name, value.try_into().expect("probes send real values"));
+    }
+    response
+}
+
+async fn untyped() -> Response {
+    Response::new(Body::from("<html>no type"))
+}
+
+/// Headers that must arrive, and some that must not.
+async fn headers() -> (HeaderMap, &'static str) {
+    let mut headers = HeaderMap::new();
+    for value in ["a=1; Path=/; HttpOnly", "b=2; Expires=Thu, 01 Jan 2032 00:00:00 GMT", "c="] {
+        headers.append(header::SET_COOKIE, HeaderValue::from_static(value));
+    }
+    headers.append("x-twice", HeaderValue::from_static("one"));
+    headers.append("x-twice", HeaderValue::from_static("two"));
+    headers.insert("x-latin", HeaderValue::from_bytes(b"gr\xfcn").expect("bytes are fine"));
+    headers.insert("x-utf8", HeaderValue::from_bytes("grün".as_bytes()).expect("bytes are fine"));
+    headers.insert("status", HeaderValue::from_static("418 Not this"));
+    headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert("keep-alive", HeaderValue::from_static("timeout=1"));
+    headers.insert(header::TRAILER, HeaderValue::from_static("x-twice"));
+    (headers, "headers")
+}
+
+async fn large_head(Path(len): Path<usize>) -> impl IntoResponse {
+    ([("x-large", "x".repeat(len))], "large head")
+}
+
+/// The text of a service error, which is nobody's business but the log's.
+pub(crate) const SECRET: &str = "the database password is wrong";
+
+/// What the handler panics with, on purpose.
+#[derive(Debug)]
+pub(crate) struct Expected;

@@ -1,0 +1,156 @@
+//! The browser's side: hyper where HTTP has to be right, a bare socket where the exact bytes matter.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    request.body(body.into()).expect("a good method and path")
+}
+
+/// One connection to a web server, for one request after the other.
+#[derive(Debug)]
+pub(crate) struct Client {
+    sender: SendRequest<Body>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Client {
+    pub(crate) async fn connect(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).await.expect("the server accepts");
+        let address = stream.local_addr().expect("a connected socket has an address");
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.expect("no IO happens yet");
+        tokio::spawn(connection);
+        Self { sender, address }
+    }
+
+    /// Sends a request. The body of the response is still to come.
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Response<Incoming> {
+        request.headers_mut().entry("host").or_insert_with(|| "localhost".parse().expect("a name"));
+        self.sender.ready().await.expect("the server keeps the connection");
+        self.sender.send_request(request).await.expect("the server answers")
+    }
+
+    pub(crate) async fn fetch(&mut self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.send(request).await.into_parts();
+        let body = body.collect().await.expect("the answer is whole").to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// A response with its whole body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// The values of a header, each byte as the character of that number.
+    pub(crate) fn header(&self, name: &str) -> Vec<String> {
+        let latin1 = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();
+        self.headers.get_all(name).iter().map(|value| latin1(value.as_bytes())).collect()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the answer is text")
+    }
+
+    /// What the application says that it saw.
+    pub(crate) fn seen(&self) -> Seen {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        Seen(serde_json::from_slice(&self.body).expect("the application answers in JSON"))
+    }
+}
+
+/// A request as the application saw it; bytes are characters of that number.
+#[derive(Debug)]
+pub(crate) struct Seen(Value);
+
+impl Seen {
+    /// `method`, `uri`, `version`, `body`, `peer` or `params_debug`.
+    pub(crate) fn get(&self, key: &str) -> &str {
+        self.0[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        self.pairs("headers", name)
+    }
+
+    pub(crate) fn param(&self, name: &str) -> Vec<&str> {
+        self.pairs("params", name)
+    }
+
+    pub(crate) fn names(&self, key: &str) -> Vec<&str> {
+        self.all(key).map(|(name, _)| name).collect()
+    }
+
+    fn pairs(&self, key: &str, name: &str) -> Vec<&str> {
+        self.all(key).filter(|pair| pair.0 == name).map(|pair| pair.1).collect()
+    }
+
+    fn all(&self, key: &str) -> impl Iterator<Item = (&str, &str)> {
+        fn text(value: &Value) -> &str {
+            value.as_str().expect("a string")
+        }
+        let pairs = self.0[key].as_array().expect("a list of pairs");
+        pairs.iter().map(|pair| (text(&pair[0]), text(&pair[1])))
+    }
+}
+
+/// A connection that sends what it is given.
+#[derive(Debug)]
+pub(crate) struct RawClient<S = TcpStream>(pub(crate) S);
+
+impl RawClient {
+    pub(crate) async fn connect(server: SocketAddr) -> Self {
+        Self(TcpStream::connect(server).await.expect("the server accepts"))
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("the server reads");
+    }
+}
+
+impl<S: AsyncRead + Unpin> RawClient<S> {
+    /// Reads the head of a response, up to and with its empty line.
+    pub(crate) async fn read_head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.0.read_u8().await.expect("the server sends a head"));
+        }
+        String::from_utf8(head).expect("a head in ASCII")
+    }
+
+    /// Reads a whole response whose length is given.
+    pub(crate) async fn read_answer(&mut self) -> Answer {
+        let head = self.read_head().await;
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut parsed = httparse::Response::new(&mut headers);
+        parsed.parse(head.as_bytes()).expect("the head of a response");
+        let status = StatusCode::from_u16(parsed.code.expect("a whole head")).expect("a status");
+        let headers: HeaderMap = parsed
+            .headers
+            .iter()
+            .map(|header| {
+                let name = header.name.parse().expect("a name");
+                (name, header.value.try_into().expect("a value"))
+            })
+            .collect();
+        let len = headers.get("content-length").and_then(|len| len.to_str().ok()?.parse().ok());
+        let mut body = vec![0; len.unwrap_or_else(|| panic!("no length in {head}"))];
+        self.0.read_exact(&mut body).await.expect("the answer is whole");
+        Answer { status, headers, body: body.into() }
+    }
+}

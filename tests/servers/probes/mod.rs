@@ -1,0 +1,97 @@
+//! What every server must bring to the application and back, and what it is known not to.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::site::Site;
+
+mod downloads;
+mod failures;
+mod headers;
+mod load;
+mod methods;
+mod params;
+mod responses;
+mod streams;
+mod uploads;
+mod uris;
+
+/// A check against a running site; it panics when it fails.
+pub(crate) type Probe = fn(Arc<Site>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+macro_rules! probes {
+    ($($module:ident::$name:ident,)*) => {
+        vec![$((concat!(stringify!($module), "::", stringify!($name)), (|site| Box::pin($module::$name(site))) as Probe),)*]
+    };
+}
+
+pub(crate) fn all() -> Vec<(&'static str, Probe)> {
+    probes![
+        methods::arrive_unchanged,
+        methods::carry_bodies,
+        methods::head_has_no_body,
+        methods::in_lower_case,
+        methods::options_of_the_server,
+        uris::arrive_unchanged,
+        uris::queries_arrive_unchanged,
+        uris::odd_bytes_arrive,
+        uris::latin1_bytes_arrive,
+        uris::of_7_kib_arrive,
+        uris::of_9_kib,
+        uris::absolute_form,
+        headers::arrive,
+        headers::repeated,
+        headers::a_hundred,
+        headers::with_underscores,
+        headers::twins_of_content_headers_are_ignored,
+        headers::that_must_not_arrive,
+        headers::that_claim_an_address_are_removed,
+        headers::host,
+        headers::that_no_client_sent,
+        headers::of_http_1_0,
+        headers::cookies,
+        headers::cookies_in_several_lines,
+        params::describe_the_request,
+        params::of_ones_own,
+        params::hold_no_client_headers,
+        params::debug_tells_names_only,
+        params::client_address,
+        params::remote_user_is_no_proof,
+        uploads::of_0_bytes,
+        uploads::of_1_byte,
+        uploads::around_64_kib,
+        uploads::of_1_mib,
+        uploads::of_64_mib,
+        uploads::chunked_of_1_mib,
+        uploads::chunked_of_64_mib,
+        uploads::chunked_and_empty,
+        uploads::that_wait_for_100_continue,
+        uploads::reach_the_application_as_they_come,
+        uploads::that_the_client_leaves,
+        uploads::answered_early,
+        downloads::of_known_length,
+        downloads::of_unknown_length,
+        downloads::of_100_mib,
+        downloads::of_100_mib_and_unknown_length,
+        responses::statuses,
+        responses::without_a_body,
+        responses::redirects,
+        responses::headers_arrive,
+        responses::headers_that_must_not_arrive,
+        responses::head_of_16_kib,
+        responses::head_of_40_kib,
+        responses::body_without_a_type,
+        streams::events_are_prompt,
+        streams::events_are_prompt_on_demand,
+        streams::client_leaves_a_response,
+        streams::client_leaves_a_silent_handler,
+        load::requests_at_a_time,
+        load::requests_one_after_the_other,
+        failures::service_error_is_500,
+        failures::panic_is_500,
+        failures::cut_answer_of_known_length_is_seen,
+        failures::cut_answer_of_unknown_length,
+        streams::echo,
+    ]
+}

@@ -1,0 +1,140 @@
+//! Request bodies of every size and framing, compared by their digest.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::http::{StatusCode, header};
+use tokio::io::AsyncWriteExt;
+
+use crate::client::{RawClient, request};
+use crate::pattern::{KIB, MIB, Pattern};
+use crate::site::{LONG_ENOUGH, Site};
+
+pub(crate) async fn of_0_bytes(site: Arc<Site>) {
+    let answer = site.exchange("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(answer.await.seen().get("body"), Pattern::digest(0).to_string());
+}
+
+pub(crate) async fn of_1_byte(site: Arc<Site>) {
+    upload(&site, 1).await;
+}
+
+/// Around the size of a record, of nginx's buffers and of the crate's.
+pub(crate) async fn around_64_kib(site: Arc<Site>) {
+    for len in [64 * KIB - 9, 64 * KIB - 8, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 128 * KIB] {
+        upload(&site, len).await;
+    }
+}
+
+pub(crate) async fn of_1_mib(site: Arc<Site>) {
+    upload(&site, MIB).await;
+}
+
+pub(crate) async fn of_64_mib(site: Arc<Site>) {
+    upload(&site, 64 * MIB).await;
+}
+
+pub(crate) async fn chunked_of_1_mib(site: Arc<Site>) {
+    upload_chunked(&site, MIB).await;
+}
+
+pub(crate) async fn chunked_of_64_mib(site: Arc<Site>) {
+    upload_chunked(&site, 64 * MIB).await;
+}
+
+pub(crate) async fn chunked_and_empty(site: Arc<Site>) {
+    let request =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let seen = site.exchange(request).await.seen();
+    assert_eq!(seen.get("body"), Pattern::digest(0).to_string());
+}
+
+/// The server asks for the body, and the application knows nothing of it.
+pub(crate) async fn that_wait_for_100_continue(site: Arc<Site>) {
+    let mut client = site.connect_raw().await;
+    let head =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    client.write(head.as_bytes()).await;
+    let interim = client.read_head().await;
+    assert!(interim.starts_with("HTTP/1.1 100 "), "{interim}");
+    client.write(b"body").await;
+    let seen = client.read_answer().await.seen();
+    assert!(seen.get("body").starts_with("4 bytes "), "{seen:?}");
+}
+
+/// A part of the body reaches the application while the client still holds back the rest, unless nginx gathers it first. (A
+/// part of some size: Caddy sends in records of 64 KiB.)
+pub(crate) async fn reach_the_application_as_they_come(site: Arc<Site>) {
+    let (part, whole) = (200 * KIB, 400 * KIB);
+    let body: Vec<u8> = Pattern::sized(whole).flatten().collect();
+    let (first, rest) = body.split_at(part as usize);
+    let mut client = site.connect_raw().await;
+    client.write(post_head("/first-bytes/streamed", whole).as_bytes()).await;
+    client.write(first).await;
+    let arrived = site.stage.pass("streamed");
+    if site.buffers_requests() {
+        let early = tokio::time::timeout(LONG_ENOUGH, arrived).await;
+        assert!(early.is_err(), "nginx gathers a request first");
+    } else {
+        arrived.await;
+    }
+    client.write(rest).await;
+    assert_eq!(client.read_answer().await.text(), Pattern::digest(whole).to_string());
+}
+
+/// The handler of an upload whose client leaves is dropped, and the next request is served. If nginx gathers uploads, the
+/// application never hears of it.
+pub(crate) async fn that_the_client_leaves(site: Arc<Site>) {
+    let mut client = site.connect_raw().await;
+    client.write(post_head("/first-bytes/upload", MIB).as_bytes()).await;
+    client.write(&Pattern::sized(200 * KIB).flatten().collect::<Vec<u8>>()).await;
+    if !site.buffers_requests() {
+        site.stage.pass("upload").await;
+    }
+    drop(client);
+    if !site.buffers_requests() {
+        site.stage.pass("upload/left").await;
+    }
+    assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
+}
+
+/// An answer that does not wait for 20 MiB of upload: it must arrive, and neither side may hang.
+pub(crate) async fn answered_early(site: Arc<Site>) {
+    let client = site.connect_raw().await;
+    let (read, mut write) = client.0.into_split();
+    let head = post_head("/early", 20 * MIB);
+    let upload = tokio::spawn(async move {
+        write.write_all(head.as_bytes()).await?;
+        for chunk in Pattern::sized(20 * MIB) {
+            write.write_all(&chunk).await?;
+        }
+        io::Result::Ok(write)
+    });
+    let answer = RawClient(read).read_answer().await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    // Whether the server reads the rest or closes is its own business.
+    let _ = upload.await.expect("no panic");
+    assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
+}
+
+async fn upload(site: &Site, len: u64) {
+    let mut request = request("POST", "/", Pattern::sized(len));
+    let type_ = "application/x-pattern".parse().expect("a value");
+    request.headers_mut().insert(header::CONTENT_TYPE, type_);
+    let seen = site.see(request).await;
+    assert_eq!(seen.get("body"), Pattern::digest(len).to_string());
+    assert_eq!(seen.header("content-length"), [len.to_string()]);
+    assert_eq!(seen.header("content-type"), ["application/x-pattern"]);
+}
+
+/// The length of a chunked body is unknown, unless nginx has gathered and counted it.
+async fn upload_chunked(site: &Site, len: u64) {
+    let seen = site.see(request("POST", "/", Pattern::unsized_(len))).await;
+    assert_eq!(seen.get("body"), Pattern::digest(len).to_string());
+    let expected = site.buffers_requests().then(|| len.to_string());
+    assert_eq!(seen.header("content-length"), Vec::from_iter(expected.as_deref()));
+}
+
+fn post_head(path: &str, len: u64) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n")
+}

@@ -1,0 +1,81 @@
+//! Server processes that never outlive the test.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running server, ended by its own pid when dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output going to `log`.
+    pub(crate) fn spawn(command: &mut Command, log: &Path) -> io::Result<Self> {
+        let output = std::fs::File::options().create(true).append(true).open(log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .map_err(|error| {
+                let program = command.get_program().to_string_lossy();
+                io::Error::new(
+                    error.kind(),
+                    format!("{program}: {error}; scripts/test installs it"),
+                )
+            })?;
+        Ok(Self { child, log: log.to_owned() })
+    }
+
+    /// How the process ended, if it did.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// What it wrote, as far as a person wants to read it.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string());
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    fn exits_within(&mut self, bound: Duration) -> bool {
+        let deadline = Instant::now() + bound;
+        while self.exited().is_none() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            sleep(POLL);
+        }
+        true
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.exited().is_some() {
+            return;
+        }
+        // The child has not been waited for, so the pid is still its own.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        if !self.exits_within(Duration::from_secs(5)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// An address that was free a moment ago. Another process may take it first: whoever uses it must be ready to try again.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+pub(crate) const POLL: Duration = Duration::from_millis(5);

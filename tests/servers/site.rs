@@ -1,0 +1,215 @@
+//! A web server with the application behind it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Request;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tower_fastcgi::listener;
+
+use crate::accepted::{Accepted, Counted};
+use crate::app::{Stage, app};
+use crate::client::{Answer, Client, RawClient, Seen};
+use crate::process::{POLL, Process, free_address};
+use crate::{caddy, nginx};
+
+/// Runs the applications and the probes.
+pub(crate) static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::new().expect("the system gives threads"));
+
+/// Which server, and how it is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    Nginx { socket: Socket, keep_conn: bool, request_buffering: bool },
+    Caddy { socket: Socket },
+}
+
+/// What lies between the server and the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Socket {
+    Tcp,
+    Unix,
+}
+
+impl Variant {
+    pub(crate) fn all() -> Vec<Self> {
+        let mut all = Vec::new();
+        for socket in [Socket::Tcp, Socket::Unix] {
+            for (keep_conn, request_buffering) in
+                [(true, false), (true, true), (false, false), (false, true)]
+            {
+                all.push(Self::Nginx { socket, keep_conn, request_buffering });
+            }
+            all.push(Self::Caddy { socket });
+        }
+        all
+    }
+
+    fn socket(self) -> Socket {
+        match self {
+            Self::Nginx { socket, .. } | Self::Caddy { socket } => socket,
+        }
+    }
+
+    /// The command that serves on `address`, configured in `dir`.
+    fn command(self, dir: &Path, address: SocketAddr, application: &str) -> io::Result<Command> {
+        match self {
+            Self::Nginx { keep_conn, request_buffering, .. } => {
+                nginx::command(dir, address, application, keep_conn, request_buffering)
+            }
+            Self::Caddy { .. } => caddy::command(dir, address, application),
+        }
+    }
+}
+
+/// The part of a trial's name that tells the server, as in `nginx/unix/keep/unbuffered`.
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = match self.socket() {
+            Socket::Tcp => "tcp",
+            Socket::Unix => "unix",
+        };
+        match self {
+            Self::Caddy { .. } => write!(f, "caddy/{socket}"),
+            Self::Nginx { keep_conn, request_buffering, .. } => {
+                let keep_conn = if *keep_conn { "keep" } else { "close" };
+                let buffering = if *request_buffering { "buffered" } else { "unbuffered" };
+                write!(f, "nginx/{socket}/{keep_conn}/{buffering}")
+            }
+        }
+    }
+}
+
+/// A server that is ready, and the application behind it. Dropping it ends the server.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) variant: Variant,
+    pub(crate) address: SocketAddr,
+    pub(crate) stage: Stage,
+    /// The server's connections to the application.
+    pub(crate) accepted: Accepted,
+    process: Mutex<Process>,
+    _dir: TempDir,
+}
+
+impl Site {
+    /// Starts the application and then the server, on another port if someone was faster.
+    pub(crate) async fn start(variant: Variant) -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
+        let stage = Stage::new(dir.path().display());
+        let (application, accepted) = serve(variant.socket(), dir.path(), stage.clone()).await?;
+        let mut last = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let address = free_address()?;
+            let mut command = variant.command(dir.path(), address, &application)?;
+            let mut process = Process::spawn(&mut command, &dir.path().join("log"))?;
+            if is_ready(&mut process, address, &stage).await {
+                let process = Mutex::new(process);
+                return Ok(Self { variant, address, stage, accepted, process, _dir: dir });
+            }
+            last = process.log_tail();
+        }
+        Err(io::Error::other(format!("{variant} does not start:\n{last}")))
+    }
+
+    pub(crate) fn is_caddy(&self) -> bool {
+        matches!(self.variant, Variant::Caddy { .. })
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self.variant, Variant::Nginx { keep_conn: true, .. })
+    }
+
+    /// Whether the application gets a request body only when all of it has arrived.
+    pub(crate) fn buffers_requests(&self) -> bool {
+        matches!(self.variant, Variant::Nginx { request_buffering: true, .. })
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    pub(crate) async fn connect_raw(&self) -> RawClient {
+        RawClient::connect(self.address).await
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn fetch(&self, request: Request<Body>) -> Answer {
+        self.connect().await.fetch(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.fetch(Request::get(path).body(Body::empty()).expect("a good path")).await
+    }
+
+    pub(crate) async fn see(&self, request: Request<Body>) -> Seen {
+        self.fetch(request).await.seen()
+    }
+
+    /// Sends a request as it is and reads an answer whose length is given.
+    pub(crate) async fn exchange(&self, request: impl AsRef<[u8]>) -> Answer {
+        let mut client = self.connect_raw().await;
+        client.write(request.as_ref()).await;
+        client.read_answer().await
+    }
+
+    pub(crate) fn log_tail(&self) -> String {
+        self.process().log_tail()
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().expect("no holder panics")
+    }
+}
+
+/// Serves the application and tells where, in the words of `listener::bind`.
+async fn serve(socket: Socket, dir: &Path, stage: Stage) -> io::Result<(String, Accepted)> {
+    let address = match socket {
+        Socket::Tcp => "127.0.0.1:0".to_owned(),
+        Socket::Unix => format!("unix:{}", dir.join("app.sock").display()),
+    };
+    let listener = Counted::new(listener::bind(&address).await?);
+    let accepted = listener.accepted();
+    let serve = tower_fastcgi::serve(listener, app(stage));
+    let address = serve.local_addr()?.to_string();
+    tokio::spawn(async { serve.await.expect("an accept loop has no end") });
+    Ok((address, accepted))
+}
+
+/// Waits until a request through the server reaches this very application: someone else may answer on the port.
+async fn is_ready(process: &mut Process, address: SocketAddr, stage: &Stage) -> bool {
+    let deadline = Instant::now() + START_BOUND;
+    while Instant::now() < deadline && process.exited().is_none() {
+        if reaches(address, stage).await {
+            return true;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    false
+}
+
+async fn reaches(address: SocketAddr, stage: &Stage) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address).await else { return false };
+    let request = b"GET /identity HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    let mut answer = Vec::new();
+    let exchange = async {
+        stream.write_all(request).await?;
+        stream.read_to_end(&mut answer).await
+    };
+    let done = tokio::time::timeout(START_BOUND, exchange).await;
+    matches!(done, Ok(Ok(_))) && answer.ends_with(stage.identity().as_bytes())
+}
+
+/// How long to wait for what must not happen. Too short a wait makes the check weaker, never wrong.
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_millis(300);
+const START_ATTEMPTS: usize = 5;
+const START_BOUND: Duration = Duration::from_secs(20);
