@@ -3,9 +3,14 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
 use support::{
     App, Ask, Client, Exec, Record, Sink, abort, begin, builder, bytes_of, end_params, end_stdin,
     get_values, pairs, params, record, serve, serve_with, stdin, text,
@@ -298,6 +303,27 @@ fn a_backlog_of_answers_goes_out_whole_once_the_peer_reads() {
     assert_eq!(counts, BTreeMap::from([(answer, 5000)]));
 }
 
+#[test]
+fn answers_that_are_out_do_not_stop_the_reading_though_a_stream_keeps_the_writer_busy() {
+    let app = App::new(|_| ready(Response::new(Endless)));
+    let (mut server, mut client) = serve(app);
+    client.stop_reading();
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    for n in 0..2000 {
+        client.send(get_values(&["FCGI_MPXS_CONNS"]));
+        // Less than what is queued, so that the writer never gets to the end of it.
+        client.read_only(64 * 1024);
+        server.run();
+        assert_eq!(client.unread(), 0, "after {n} answers");
+        client.recv_all();
+    }
+    client.send(abort(1));
+    client.read_on();
+    server.run();
+    assert_eq!(client.recv_all().last(), Some(&Record::end(1)));
+}
+
 fn assert_flood_stops(send: impl Fn(&Client), at_most: usize) {
     let (mut server, client) = serve(App::hello());
     client.stop_reading();
@@ -348,6 +374,21 @@ fn seeing() -> (Sink<String>, App) {
         }
     });
     (seen, app)
+}
+
+/// A body that always has one more frame.
+struct Endless;
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 4096])))))
+    }
 }
 
 const GET_VALUES: u8 = 9;

@@ -229,11 +229,9 @@ where
         match self.dispatch.writer.poll_flush(cx, &mut self.io) {
             Poll::Pending => {}
             Poll::Ready(Err(error)) => self.on_io_error(error),
-            Poll::Ready(Ok(())) => {
-                self.must_flush = false;
-                self.dispatch.control_queued = 0;
-            }
+            Poll::Ready(Ok(())) => self.must_flush = false,
         }
+        self.dispatch.backlog.on_written(self.dispatch.writer.written());
     }
 
     /// Moves towards the end, as far as that goes. Ready if it moved.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::backlog::Backlog;
 use super::builder::Config;
 use super::driver::Driver;
 use super::exchange::{Exchanges, Output};
@@ -35,8 +36,8 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) withheld: usize,
     /// The first record has been seen.
     pub(super) is_fastcgi: bool,
-    /// Bytes of answers that no service made, written or not, since nothing was queued.
-    pub(super) control_queued: usize,
+    /// The answers that no service made.
+    pub(super) backlog: Backlog,
     pub(super) failure: Option<Error>,
 }
 
@@ -57,7 +58,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             is_cut: false,
             withheld: 0,
             is_fastcgi: false,
-            control_queued: 0,
+            backlog: Backlog::default(),
             failure: None,
         }
     }
@@ -72,7 +73,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     pub(super) fn has_control_backlog(&self) -> bool {
-        self.control_queued >= self.config.max_control_buf_size
+        self.backlog.len() >= self.config.max_control_buf_size
     }
 
     /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.

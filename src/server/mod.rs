@@ -6,6 +6,7 @@
 //! listener.
 
 mod alarm;
+mod backlog;
 mod builder;
 mod connection;
 mod dispatch;

@@ -48,7 +48,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     pub(super) fn control(&mut self, queue: impl FnOnce(&mut Self)) {
         let before = self.writer.queued();
         queue(self);
-        self.control_queued += self.writer.queued() - before;
+        let queued = self.writer.queued();
+        self.backlog.on_queued(queued - before, self.writer.written() + queued as u64);
     }
 
     fn on_head(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
