@@ -507,6 +507,60 @@ async fn graceful_shutdown_of_a_quiet_connection_ends_it_after_200_ms() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn graceful_shutdown_waits_its_200_ms_after_the_answer_was_taken() {
+    let (mut server, mut client) = serve_timed(App::hello());
+    client.stop_reading();
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    server.graceful_shutdown();
+    server.advance(Duration::from_secs(1)).await;
+    client.read_on();
+    server.run();
+    assert_eq!(client.response(1).text(), "hello");
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    assert_eq!(client.response(1).text(), "hello", "asked as soon as the id was free");
+    server.advance(Duration::from_millis(250)).await;
+    assert!(client.write_half_is_shut());
+}
+
+#[tokio::test(start_paused = true)]
+async fn graceful_shutdown_waits_its_200_ms_however_long_the_connection_was_idle() {
+    let mut builder = timed();
+    builder.idle_timeout(Duration::from_secs(60));
+    let (mut server, mut client) = serve_with(&builder, Exec::InPlace, App::hello());
+    server.advance(Duration::from_secs(10)).await;
+    server.graceful_shutdown();
+    server.advance(Duration::from_millis(100)).await;
+    // Asked twice, it does not begin anew.
+    server.graceful_shutdown();
+    server.advance(Duration::from_millis(50)).await;
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    assert_eq!(client.response(1).text(), "hello");
+    server.advance(Duration::from_millis(150)).await;
+    server.graceful_shutdown();
+    server.advance(Duration::from_millis(100)).await;
+    assert!(client.write_half_is_shut());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_idle_time_begins_when_the_answer_was_taken() {
+    let mut builder = timed();
+    builder.idle_timeout(Duration::from_secs(10));
+    let (mut server, mut client) = serve_with(&builder, Exec::InPlace, App::hello());
+    client.stop_reading();
+    client.send(Ask::get("/").keep_conn());
+    server.advance(Duration::from_secs(11)).await;
+    client.read_on();
+    server.advance(Duration::from_secs(9)).await;
+    client.response(1);
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    assert_eq!(client.response(1).text(), "hello");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_timeout_can_be_switched_off() {
     let mut builder = timed();
     builder

@@ -211,7 +211,7 @@ impl<E> Builder<E> {
         self
     }
 
-    /// Sets how long a connection may have no request before it is closed.
+    /// Sets how long a connection may have no request, and no answer left to write, before it is closed.
     ///
     /// Default is `None`: a request may be under way while the connection is being closed, and HAProxy does not repeat it.
     pub fn idle_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {

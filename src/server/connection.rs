@@ -133,7 +133,10 @@ where
     /// It must be polled on. Without a request it closes after a quiet interval of 200 ms, at once if there is no timer: the web
     /// server may be sending one already, and what still comes is served.
     pub fn graceful_shutdown(mut self: Pin<&mut Self>) {
-        self.is_shutting_down = true;
+        if !self.is_shutting_down {
+            self.is_shutting_down = true;
+            self.ages.idle.clear();
+        }
     }
 
     /// Takes the transport and the service back; everything else is dropped.
@@ -319,8 +322,10 @@ where
         let config = &self.dispatch.config;
         let is_serving = self.phase == Phase::Serving;
         let is_closing = matches!(self.phase, Phase::Closing | Phase::Draining);
-        let is_idle = is_serving && self.dispatch.exchanges.is_empty();
-        let is_doomed = is_serving && !is_idle && self.dispatch.failure.is_some();
+        let has_exchanges = !self.dispatch.exchanges.is_empty();
+        // The web server begins no other request before it has the answer to the last.
+        let is_idle = is_serving && !has_exchanges && !self.must_flush;
+        let is_doomed = is_serving && has_exchanges && self.dispatch.failure.is_some();
         let is_stalled = self.is_full && self.dispatch.is_multiplexed;
         let idle = match config.idle_timeout {
             _ if self.is_shutting_down => Timeout::Set(QUIET),
@@ -336,7 +341,7 @@ where
         watch.add(&mut ages.doomed, is_doomed, 0, config.drain_limit, Expired::Doomed);
         watch.add(&mut ages.drain, is_closing, received, config.drain_timeout, Expired::Drain);
         watch.add(&mut ages.drain_all, is_closing, 0, config.drain_limit, Expired::Drain);
-        if !is_idle {
+        if has_exchanges {
             let timeout = config.params_timeout;
             for exchange in self.dispatch.exchanges.iter_mut() {
                 let is_open = !exchange.has_params();
