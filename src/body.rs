@@ -208,6 +208,10 @@ impl Budget {
         Poll::Pending
     }
 
+    pub(crate) fn unread(&self) -> usize {
+        lock(&self.state).unread
+    }
+
     pub(crate) fn releases(&self) -> u64 {
         lock(&self.state).releases
     }

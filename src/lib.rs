@@ -54,7 +54,7 @@
 //! | `params_timeout` | 30 s | status 408, and the connection closes when nothing else is live |
 //! | `write_timeout` | 60 s without a byte accepted | the connection is dropped |
 //! | `max_body_buf_size` | 256 KiB unread on a connection | the connection stops reading |
-//! | `stall_timeout` | 30 s, on multiplexed connections | the body with the most unread bytes fails |
+//! | `stall_timeout` | 30 s, on multiplexed connections | the bodies with the most unread bytes fail |
 //! | `max_send_buf_size` | 128 KiB | response bodies are not polled |
 //! | `max_control_buf_size` | 16 KiB | the connection stops reading |
 //! | `idle_timeout` | off | the connection closes |

@@ -399,6 +399,31 @@ async fn a_body_that_stalls_its_siblings_for_30_seconds_fails_and_they_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_many_stalled_bodies_fail_as_it_takes_to_read_on_for_a_while() {
+    for exec in Exec::BOTH {
+        let (seen, _latch, app) = App::parked();
+        let (mut server, mut client) = serve_with(&timed(), exec, app);
+        let ids = 1..=40;
+        for id in ids.clone() {
+            client.send(Ask::post("/", "").id(id).content_length(None).keep_conn().head());
+        }
+        server.run();
+        let requests = seen.take();
+        // 320 KiB, of which no single one brings the connection far below its 256 KiB.
+        client.send(ids.flat_map(|id| body_of(id, &[0; 8 * 1024])).collect::<Vec<_>>());
+        client.send(get_values(&[]));
+        server.advance(Duration::from_millis(29_500)).await;
+        assert!(client.has_nothing(), "{exec:?}");
+        server.advance(Duration::from_secs(1)).await;
+        assert_eq!(client.recv_all(), [Record::Values(vec![])], "{exec:?}");
+        let errors =
+            requests.into_iter().filter_map(|request| last_error(&mut request.into_body()));
+        let stalled = errors.filter(tower_fastcgi::Error::is_stalled).count();
+        assert!((9..=26).contains(&stalled), "{exec:?}: {stalled} bodies failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_is_read_a_little_now_and_then_does_not_stall() {
     let (seen, _latch, app) = App::parked();
     let (mut server, client) = serve_with(&timed(), Exec::InPlace, app);

@@ -203,7 +203,8 @@ impl<E> Builder<E> {
     }
 
     /// Sets how long a multiplexed connection waits for its bodies to be read once
-    /// [`max_body_buf_size`](Self::max_body_buf_size) is reached; then the body with the most unread bytes fails.
+    /// [`max_body_buf_size`](Self::max_body_buf_size) is reached; then bodies fail, those with the most unread bytes first, until
+    /// half of it is free.
     ///
     /// Default is 30 seconds. A connection with one request at a time waits as long as its handler does.
     pub fn stall_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {

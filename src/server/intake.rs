@@ -93,10 +93,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.fail(Error::new(Kind::Timeout(Timeout::Params)));
     }
 
-    /// Bodies were left unread for too long: fails the one that takes the most room.
+    /// Bodies were left unread for too long: fails those that take the most room. Were it only until there is room again, the
+    /// next block could fill it, and siblings would wait once more.
     pub(super) fn on_stall(&mut self) {
-        let unread = self.exchanges.iter_mut().max_by_key(|exchange| exchange.unread());
-        if let Some(exchange) = unread {
+        while self.budget.unread() > self.config.max_body_buf_size / 2 {
+            let exchange = self.exchanges.iter_mut().max_by_key(|exchange| exchange.unread());
+            let Some(exchange) = exchange.filter(|exchange| exchange.unread() > 0) else { return };
             warn!(id = %exchange.id, unread = exchange.unread(), "body given up: not read while others wait");
             exchange.discard_body(Kind::Stalled);
         }
