@@ -195,6 +195,27 @@ async fn params_that_take_too_long_leave_a_sibling_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn params_that_wait_behind_an_unread_body_are_not_late() {
+    for exec in Exec::BOTH {
+        let (_seen, latch, app) = App::parked();
+        let (mut server, mut client) = serve_with(&timed(), exec, app);
+        let mut second: Vec<_> = Ask::get("/").id(2).keep_conn().into_iter().collect();
+        client.send(Ask::post("/", "").content_length(None).keep_conn().head());
+        client.send(second.remove(0));
+        server.advance(Duration::from_secs(20)).await;
+        client.send(body_of(1, &vec![0; 1 << 20]));
+        client.send(second);
+        server.advance(Duration::from_secs(25)).await;
+        assert!(client.has_nothing(), "{exec:?}: the body has not stalled yet");
+        server.advance(Duration::from_secs(10)).await;
+        latch.open();
+        server.run();
+        [1, 2].into_iter().for_each(|id| assert_eq!(client.response(id).text(), "parked"));
+        assert!(!client.write_half_is_shut(), "{exec:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn params_that_are_complete_have_no_timeout_however_long_the_handler_takes() {
     let (_, latch, app) = App::parked();
     let (mut server, mut client) = serve_timed(app);

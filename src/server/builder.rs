@@ -187,7 +187,8 @@ impl<E> Builder<E> {
 
     /// Sets how long a request's FCGI_PARAMS may take, from its beginning; then it is answered with status 408.
     ///
-    /// Default is 30 seconds.
+    /// Default is 30 seconds. The time begins anew when the connection had stopped reading because of
+    /// [`max_body_buf_size`](Self::max_body_buf_size).
     pub fn params_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
         self.config.params_timeout = Timeout::new(timeout);
         self

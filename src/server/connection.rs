@@ -344,7 +344,8 @@ where
         if has_exchanges {
             let timeout = config.params_timeout;
             for exchange in self.dispatch.exchanges.iter_mut() {
-                let is_open = !exchange.has_params();
+                // What is not read cannot be late.
+                let is_open = !exchange.has_params() && !self.is_full;
                 watch.add(&mut exchange.params_age, is_open, 0, timeout, Expired::Params);
             }
         }
