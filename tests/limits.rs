@@ -523,6 +523,22 @@ async fn siblings_of_a_cut_response_may_finish_for_the_drain_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_response_that_is_given_up_after_a_wrong_record_is_visibly_cut() {
+    let (feed, app) = feeding();
+    let (mut server, mut client) = serve_timed(app);
+    client.send(Ask::get("/"));
+    feed.send("part");
+    server.run();
+    client.send_bytes([9; 8]);
+    server.advance(Duration::from_secs(29)).await;
+    assert!(!feed.is_dropped(), "it may finish");
+    server.advance(Duration::from_secs(2)).await;
+    assert!(feed.is_dropped());
+    assert_eq!(client.recv_all().last(), Some(&Record::Cut));
+    assert!(server.error().is_protocol(), "{:?}", server.error());
+}
+
+#[tokio::test(start_paused = true)]
 async fn graceful_shutdown_waits_a_quiet_200_ms_for_a_request_that_was_on_its_way() {
     let (mut server, mut client) = serve_timed(App::hello());
     client.send(Ask::get("/").keep_conn());

@@ -359,7 +359,7 @@ where
             Expired::Write => self.abandon(Error::new(Kind::Timeout(error::Timeout::Write))),
             Expired::Stall => self.dispatch.on_stall(),
             Expired::Idle => self.dispatch.is_last = true,
-            Expired::Doomed => self.dispatch.cancel(Kind::Canceled),
+            Expired::Doomed => self.dispatch.break_off(),
             Expired::Drain => self.phase = Phase::Closed,
         }
     }

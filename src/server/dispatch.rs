@@ -30,7 +30,7 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) is_multiplexed: bool,
     /// The connection closes when nothing is live.
     pub(super) is_last: bool,
-    /// A response failed in a way that only a broken connection can show.
+    /// A response is not complete in a way that only a broken connection can show.
     pub(super) is_cut: bool,
     /// How many exchanges wait for that without anything left to do.
     pub(super) withheld: usize,
@@ -96,6 +96,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             self.exchanges.remove(index).discard_body(kind);
         }
         self.withheld = 0;
+    }
+
+    /// Gives up what is still live. An end of the connection must not be taken for the end of an answer.
+    pub(super) fn break_off(&mut self) {
+        self.cancel(Kind::Canceled);
+        self.is_cut = true;
     }
 
     /// Records why the connection ends. The first reason is the one that counts.
