@@ -669,6 +669,24 @@ async fn every_timeout_is_an_option() {
 }
 
 #[test]
+fn buffer_options_of_0_are_the_least_there_is_and_do_not_hang() {
+    let set: [fn(&mut Builder); 3] = [
+        |builder| _ = builder.max_send_buf_size(0),
+        |builder| _ = builder.max_body_buf_size(0),
+        |builder| _ = builder.max_control_buf_size(0),
+    ];
+    for (at, set) in set.into_iter().enumerate() {
+        let mut builder = builder();
+        set(&mut builder);
+        let (mut server, mut client) = serve_with(&builder, Exec::InPlace, App::echo());
+        client.send(Ask::post("/", "body").keep_conn());
+        server.run();
+        let response = client.try_response(1);
+        assert_eq!(response.map(|response| response.text()), Some("body".into()), "option {at}");
+    }
+}
+
+#[test]
 fn without_a_timer_the_default_timeouts_are_off() {
     let (mut server, mut client) = serve(App::hello());
     client.send(Ask::get("/").keep_conn());

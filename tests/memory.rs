@@ -56,7 +56,7 @@ fn announced_lengths_allocate_nothing() {
         assert!(Pairs::new(&[0xff; 8]).next().unwrap().is_err());
         ALLOCATOR.stats().allocations - before
     };
-    assert_eq!(least_of(parse), 0);
+    assert_eq!(usual_of(parse), 0);
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn begins_of_every_id_hold_what_a_hundred_do() {
         let mut hose = Hose::new(vec![get_values(&[])]);
         hose.first = bytes_of((1..=u16::MAX).map(begin));
         hose.accepts = accepts;
-        // 16 KiB of answers, and what 100 requests that only began take.
-        assert_bounded(hose, App::hello(), 256 * 1024);
+        // One read of 64 KiB holds 4096 of them, each of which is refused with some 250 bytes.
+        assert_bounded(hose, App::hello(), 1280 * 1024);
     }
 }
 
@@ -288,7 +288,7 @@ impl Write for Hose {
 
 /// What the decoder holds at most while it decodes the pieces, and what it holds after them.
 fn held_by_decoder(wire: &[u8], chunk: usize) -> (isize, isize) {
-    least_of(|| {
+    usual_of(|| {
         let before = live();
         let mut decoder = Decoder::new();
         let mut most = 0;
@@ -301,9 +301,11 @@ fn held_by_decoder(wire: &[u8], chunk: usize) -> (isize, isize) {
     })
 }
 
-/// The least of some measurements: what the test harness's own threads allocate meanwhile is not in it.
-fn least_of<T: Ord>(measure: impl Fn() -> T) -> T {
-    (0..10).map(|_| measure()).min().expect("there are some")
+/// The median of some measurements: what the test harness's own threads allocate and free meanwhile is not in it.
+fn usual_of<T: Ord>(measure: impl Fn() -> T) -> T {
+    let mut measured: Vec<T> = (0..9).map(|_| measure()).collect();
+    measured.sort();
+    measured.swap_remove(4)
 }
 
 fn assert_bounded(hose: Hose, app: App, most: isize) {

@@ -3,9 +3,12 @@
 mod support;
 
 use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
 use std::future::{Future, Ready, pending, ready};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -35,10 +38,18 @@ fn each_request_gets_a_clone_that_is_asked_whether_it_is_ready_and_then_called_o
 #[test]
 fn in_place_neither_the_service_nor_its_future_nor_its_bodies_need_be_send() {
     let (mut server, mut client) =
-        Server::new(&builder(), Tasks::default(), Local(Rc::new("local")));
+        Server::new(&builder(), Tasks::default(), Local(Rc::new("local".to_owned())));
     client.send([1, 2].into_iter().flat_map(|id| Ask::get("/").id(id).keep_conn()));
     server.run();
     [1, 2].into_iter().for_each(|id| assert_eq!(client.response(id).text(), "local"));
+}
+
+#[test]
+fn a_panic_of_the_services_clone_harms_its_own_request_only() {
+    for exec in Exec::BOTH {
+        let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::Clone });
+        assert_survives(&mut server, &mut client);
+    }
 }
 
 #[test]
@@ -62,6 +73,51 @@ fn a_panic_of_a_frames_data_harms_its_own_request_only() {
     for exec in Exec::BOTH {
         let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::Chunk });
         assert_survives(&mut server, &mut client);
+    }
+}
+
+#[test]
+fn a_panic_of_an_errors_text_or_drop_harms_its_own_request_only() {
+    for exec in Exec::BOTH {
+        let app = App::fallible(|request: Request<Incoming>| async move {
+            match request.uri().path() {
+                "/fine" => Ok(text("fine")),
+                _ => Err(Spiteful.into()),
+            }
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send(begin(9).keep_conn());
+        for id in [1, 2] {
+            client.send(Ask::get("/").id(id).keep_conn());
+            server.run();
+            assert_eq!(client.response(id).status, 500, "{exec:?}");
+            client.send(Ask::get("/fine").id(id).keep_conn());
+            server.run();
+            assert_eq!(client.response(id).text(), "fine", "{exec:?}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_the_drop_of_a_responses_extension_harms_its_own_request_only() {
+    for exec in Exec::BOTH {
+        let app = App::new(|request: Request<Incoming>| async move {
+            let mut response = text("fine");
+            if request.uri().path() != "/fine" {
+                response.extensions_mut().insert(Arc::new(Spiteful));
+            }
+            response
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send(begin(9).keep_conn());
+        for id in [1, 2] {
+            client.send(Ask::get("/").id(id).keep_conn());
+            server.run();
+            client.recv_all();
+            client.send(Ask::get("/fine").id(id + 2).keep_conn());
+            server.run();
+            assert_eq!(client.response(id + 2).text(), "fine", "{exec:?}");
+        }
     }
 }
 
@@ -216,7 +272,7 @@ impl Service<Request<Incoming>> for Strict {
 }
 
 #[derive(Clone)]
-struct Local(Rc<&'static str>);
+struct Local(Rc<String>);
 
 impl Service<Request<Incoming>> for Local {
     type Response = Response<LocalBody>;
@@ -233,7 +289,7 @@ impl Service<Request<Incoming>> for Local {
     }
 }
 
-struct LocalBody(Option<Rc<&'static str>>);
+struct LocalBody(Option<Rc<String>>);
 
 impl Body for LocalBody {
     type Data = Bytes;
@@ -243,22 +299,38 @@ impl Body for LocalBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(Bytes::from(*data)))))
+        Poll::Ready(
+            self.0.take().map(|data| Ok(Frame::data(Bytes::from(data.as_bytes().to_vec())))),
+        )
     }
 }
 
 /// Breaks at one place when the path is "/breaks".
-#[derive(Clone)]
 struct Fragile {
     panics: Panics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Panics {
+    Clone,
     SizeHint,
     IsEndStream,
     Chunk,
     Never,
+}
+
+thread_local! {
+    static CLONES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        let clones = CLONES.get() + 1;
+        CLONES.set(clones);
+        // The first is the request that waits, the next two are those that break.
+        assert!(self.panics != Panics::Clone || !matches!(clones, 2 | 3), "clone panics");
+        Self { panics: self.panics }
+    }
 }
 
 impl Service<Request<Incoming>> for Fragile {
@@ -327,6 +399,26 @@ impl Buf for FragileData {
 
     fn advance(&mut self, len: usize) {
         self.data.advance(len);
+    }
+}
+
+/// An error that panics when it is told and when it goes.
+#[derive(Debug)]
+struct Spiteful;
+
+impl fmt::Display for Spiteful {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("the text panics");
+    }
+}
+
+impl StdError for Spiteful {}
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("the drop panics");
+        }
     }
 }
 

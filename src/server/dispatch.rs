@@ -1,9 +1,10 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::backlog::Backlog;
 use super::builder::Config;
-use super::driver::Driver;
+use super::driver::{Driver, Panicked};
 use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
 use super::ready::ReadyList;
@@ -79,14 +80,14 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.
     pub(super) fn run(&mut self) {
         let mut called = std::mem::take(&mut self.called);
-        called.drain(..).for_each(|index| self.call(index));
+        called.drain(..).for_each(|index| self.guard(index, Self::call));
         self.called = called;
         for _ in 0..TURNS_PER_RUN {
             if !self.may_write() {
                 return;
             }
             let Some(index) = self.ready.pop() else { return };
-            self.run_exchange(index);
+            self.guard(index, Self::run_exchange);
         }
     }
 
@@ -108,6 +109,14 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     pub(super) fn fail(&mut self, error: Error) {
         self.is_last = true;
         self.failure.get_or_insert(error);
+    }
+
+    /// Does something in which the service's code may panic elsewhere than in its future and its body: in a clone, an error's
+    /// text, a drop. That, too, harms its own request only.
+    fn guard(&mut self, index: usize, act: fn(&mut Self, usize)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(self, index))) {
+            self.on_panic(index, Panicked::new(&*panic));
+        }
     }
 
     fn run_exchange(&mut self, index: usize) {

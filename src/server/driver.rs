@@ -122,10 +122,10 @@ fn poll_body<B: Body<Error: Into<BoxError>>>(
 
 /// A service or a body panicked.
 #[derive(Debug)]
-struct Panicked(String);
+pub(super) struct Panicked(String);
 
 impl Panicked {
-    fn new(panic: &(dyn Any + Send)) -> Self {
+    pub(super) fn new(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(|text| &**text));
         Self(text.unwrap_or("no message").to_owned())

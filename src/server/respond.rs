@@ -3,7 +3,7 @@ use http::{StatusCode, response};
 use http_body::SizeHint;
 
 use super::dispatch::Dispatch;
-use super::driver::Step;
+use super::driver::{Panicked, Step};
 use super::exchange::{Exchange, Output, Response};
 use super::exec::ExchangeExec;
 use super::service::HttpService;
@@ -50,6 +50,15 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         queue(self);
         let queued = self.writer.queued();
         self.backlog.on_queued(queued - before, self.writer.written() + queued as u64);
+    }
+
+    /// What the service is responsible for panicked while its exchange had its turn; which may have ended with it.
+    pub(super) fn on_panic(&mut self, index: usize, panicked: Panicked) {
+        match &self.exchanges.slot(index).exchange {
+            Some(exchange) if exchange.is_withheld() => {}
+            Some(_) => self.on_failed(index, panicked.into()),
+            None => error!(error = %panicked, "panic after the end of a request"),
+        }
     }
 
     fn on_head(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
