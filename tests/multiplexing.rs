@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::{Either, Full};
+use http_body_util::{Either, Full, StreamBody};
 use hyper_util::rt::TokioExecutor;
 use support::{
     App, Ask, Client, DropFlag, Exec, Latch, Rec, Record, Server, abort, begin, body_of, builder,
@@ -566,6 +566,29 @@ async fn tokios_executor_serves_many_requests_at_a_time_on_many_threads() {
     assert!(client.has_nothing());
     client.close();
     assert!(connection.await.unwrap().is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_tokios_executor_a_body_that_is_always_ready_yields_and_goes_on() {
+    // Only while the connection takes frames at the same time does the task come to its own bound of frames in a turn.
+    const FRAMES: usize = 20_000;
+    let app = App::new(|_| {
+        let frames = futures_util::stream::iter(
+            (0..FRAMES).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"frame")))),
+        );
+        ready(Response::new(StreamBody::new(frames)))
+    });
+    let (io, shared) = pipe();
+    let mut client = Client::new(shared);
+    let builder = builder().executor(TokioExecutor::new());
+    let connection = tokio::spawn(builder.serve_connection(io, app));
+    client.send(begin(9).keep_conn());
+    client.send((1..=4).flat_map(|id| Ask::get("/").id(id).keep_conn()));
+    for id in 1..=4 {
+        let response = eventually(|| client.try_response(id)).await;
+        assert_eq!(response.body.len(), FRAMES * 5);
+    }
+    connection.abort();
 }
 
 #[tokio::test]

@@ -197,6 +197,27 @@ fn nothing_that_comes_after_the_error_is_believed() {
 }
 
 #[test]
+fn nothing_that_comes_after_the_error_is_believed_while_siblings_are_answered() {
+    for exec in Exec::BOTH {
+        let (seen, latch, app) = App::parked();
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send(Ask::get("/").keep_conn());
+        server.run();
+        client.send([stdin(0, "wrong"), abort(1), get_values(&[])]);
+        client.send(Ask::get("/").id(2));
+        client.send(abort(1));
+        server.run();
+        assert!(client.has_nothing(), "{exec:?}");
+        assert_eq!(client.unread(), 0, "{exec:?}");
+        latch.open();
+        server.run();
+        assert_eq!(client.response(1).text(), "parked", "{exec:?}");
+        assert!(client.has_nothing());
+        assert_eq!(seen.take().len(), 1);
+    }
+}
+
+#[test]
 fn http_is_answered_400_with_the_sentence_that_names_the_fix() {
     let long = format!("GET / HTTP/1.1\r\nCookie: {}\r\n\r\n", "c".repeat(100_000));
     for request in [

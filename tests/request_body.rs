@@ -425,6 +425,41 @@ fn the_bytes_of_an_old_body_that_is_never_dropped_do_not_stop_the_connection() {
     assert_eq!(seen.take().len(), 8);
 }
 
+#[test]
+fn the_bytes_of_an_old_body_that_came_whole_do_not_stop_the_connection_either() {
+    let seen = Sink::default();
+    let app = App::new({
+        let seen = seen.clone();
+        move |request: Request<Incoming>| {
+            let latch = Latch::default();
+            seen.put((request, latch.clone()));
+            async {
+                latch.wait().await;
+                text("kept")
+            }
+        }
+    });
+    let (mut server, mut client) = serve(app);
+    let mut kept = Vec::new();
+    for _ in 0..8 {
+        client.send(Ask::post("/", vec![0; 200_000]).keep_conn());
+        server.run();
+        assert_eq!(client.unread(), 0);
+        let (request, latch) = seen.take_one();
+        latch.open();
+        server.run();
+        assert_eq!(client.response(1).text(), "kept");
+        kept.push(request.into_body());
+    }
+    for mut body in kept {
+        let mut taken = 0;
+        while let Poll::Ready(Some(data)) = poll_body(&mut body) {
+            taken += data.unwrap().len();
+        }
+        assert_eq!(taken, 200_000);
+    }
+}
+
 /// Answers at once and keeps the request, with its body unread.
 fn keeping_requests() -> (Sink<Request<Incoming>>, App) {
     let seen = Sink::default();
