@@ -4,7 +4,7 @@ mod in_memory;
 mod web_server;
 
 use std::future::{pending, ready};
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -260,15 +260,22 @@ async fn what_hangs_is_dropped_at_the_deadline() {
 async fn whoever_has_connected_when_it_shuts_down_is_served() {
     let listener = bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let mut recorder = WebServer::kept(io::Cursor::new(Vec::new()));
+    recorder.send(&empty("/")).await;
+    let request = recorder.into_inner().into_inner();
     // Without an await, so that the runtime has not heard of the connections when the signal comes.
-    let connect = |_| std::net::TcpStream::connect(&address).unwrap();
+    let connect = |_| {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        stream.write_all(&request).unwrap();
+        stream
+    };
     let connected: Vec<_> = (0..200).map(connect).collect();
     let server =
         tokio::spawn(serve(listener, hello()).with_graceful_shutdown(ready(())).into_future());
     for stream in connected {
         stream.set_nonblocking(true).unwrap();
         let mut web_server = WebServer::kept(TcpStream::from_std(stream).unwrap());
-        assert_eq!(web_server.get("/").await.body(), "hello");
+        assert_eq!(web_server.response().await.body(), "hello");
     }
     ended(server).await.unwrap();
     let refused = TcpStream::connect(address).await.unwrap_err();
