@@ -170,9 +170,10 @@ impl RecordWriter {
         self.compact();
     }
 
-    /// Drops what was written of `flat`, which otherwise grows for as long as something is queued.
+    /// Drops what was written of `flat`, which otherwise grows for as long as something is queued. It waits until that is
+    /// half of it, so that moving the rest costs no more than writing it did.
     fn compact(&mut self) {
-        if self.flat_written >= FLAT_KEEP {
+        if self.flat_written >= FLAT_KEEP.max(self.flat.len() / 2) {
             self.flat.drain(..self.flat_written);
             self.flat_written = 0;
         }

@@ -193,9 +193,18 @@ impl Tasks {
 
     /// Polls each task that was woken once; whether there was one.
     pub fn poll_woken(&self) -> bool {
-        let woken: Vec<Arc<Task>> =
-            self.0.lock().unwrap().iter().filter(|task| task.wake.take()).cloned().collect();
-        for task in &woken {
+        self.poll_those(|task| task.wake.take())
+    }
+
+    /// Polls each task once, woken or not.
+    pub fn poll_unasked(&self) {
+        self.poll_those(|_| true);
+    }
+
+    fn poll_those(&self, chosen: impl Fn(&Task) -> bool) -> bool {
+        let tasks: Vec<Arc<Task>> =
+            self.0.lock().unwrap().iter().filter(|task| chosen(task)).cloned().collect();
+        for task in &tasks {
             let waker = Waker::from(task.wake.clone());
             let poll =
                 poll_unconstrained(&waker, |cx| task.future.lock().unwrap().as_mut().poll(cx));
@@ -203,7 +212,7 @@ impl Tasks {
                 self.0.lock().unwrap().retain(|live| !Arc::ptr_eq(live, task));
             }
         }
-        !woken.is_empty()
+        !tasks.is_empty()
     }
 }
 
