@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use tower_fastcgi::listener::{AnyAddr, AnyListener, Listener, Peer, bind};
+use tower_fastcgi::listener::{
+    AnyAddr, AnyListener, Listener, Peer, TcpOptions, WebServerAddrs, bind,
+};
 
 async fn within_bounds<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(10), future).await.expect("done within 10 seconds")
@@ -138,4 +140,96 @@ async fn a_listener_of_ones_own_needs_no_peer_and_no_abort() {
     assert_eq!(listener.peer(&io, &addr), Peer::Unknown);
     listener.abort(io);
     assert_eq!(within_bounds(client.read(&mut [0; 1])).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn options_take_the_addresses_that_bind_takes() {
+    for address in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
+        let listener = TcpOptions::new(address).bind().await.unwrap();
+        assert!(tcp_addr(&listener).ip().is_loopback());
+    }
+    for address in ["9000", "unix:/run/app.sock"] {
+        let error = TcpOptions::new(address).bind().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains(address), "{error}");
+    }
+}
+
+/// The system rounds: a queue of `n` holds `n + 1`. To one that is full, Linux answers nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_backlog_is_how_many_may_wait() {
+    let listener = TcpOptions::new("127.0.0.1:0").backlog(2).bind().await.unwrap();
+    let addr = tcp_addr(&listener);
+    let mut waiting = Vec::new();
+    while let Ok(Ok(client)) = timeout(Duration::from_millis(200), TcpStream::connect(addr)).await {
+        waiting.push(client);
+        assert!(waiting.len() < 10, "the queue is full by now");
+    }
+    assert_eq!(waiting.len(), 3);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn connections_are_spread_over_the_listeners_of_a_port_that_is_reused() {
+    let mut first = TcpOptions::new("127.0.0.1:0").reuse_port(true).bind().await.unwrap();
+    let address = first.local_addr().unwrap().to_string();
+    let mut second = TcpOptions::new(&*address).reuse_port(true).bind().await.unwrap();
+    let mut accepted = [0, 0];
+    // Linux chooses by the client's port: that one listener gets all of 100 does not happen.
+    for _ in 0..100 {
+        let _client = within_bounds(TcpStream::connect(&address)).await.unwrap();
+        let by = within_bounds(async {
+            tokio::select! {
+                _ = first.accept() => 0,
+                _ = second.accept() => 1,
+            }
+        });
+        accepted[by.await] += 1;
+    }
+    if cfg!(target_os = "linux") {
+        assert!(accepted.iter().all(|&count| count > 0), "{accepted:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_port_is_not_reused_unless_all_say_so() {
+    let first = TcpOptions::new("127.0.0.1:0").reuse_port(true).bind().await.unwrap();
+    let address = first.local_addr().unwrap().to_string();
+    let error = bind(&address).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn connections_from_elsewhere_than_the_web_servers_are_closed_at_once() {
+    let only_from = |addrs: &str| {
+        let addrs: WebServerAddrs = addrs.parse().unwrap();
+        async move { TcpOptions::new("127.0.0.1:0").only_from(addrs).bind().await.unwrap() }
+    };
+    let mut listener = only_from("192.0.2.1,127.0.0.1").await;
+    connected(&mut listener).await;
+
+    let mut listener = only_from("192.0.2.1,::1").await;
+    let mut client = TcpStream::connect(tcp_addr(&listener)).await.unwrap();
+    let mut byte = [0];
+    let closed = async {
+        tokio::select! {
+            _ = listener.accept() => panic!("a connection that is refused"),
+            read = client.read(&mut byte) => read,
+        }
+    };
+    assert_eq!(within_bounds(closed).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_listener_of_another_make_can_be_restricted_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let only_from_localhost = AnyListener::from(listener).only_from("127.0.0.1".parse().unwrap());
+    connected(&mut { only_from_localhost }).await;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut listener = AnyListener::from(listener).only_from("192.0.2.1".parse().unwrap());
+    let _client = TcpStream::connect(tcp_addr(&listener)).await.unwrap();
+    assert!(timeout(Duration::from_millis(100), listener.accept()).await.is_err());
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
-use tower_fastcgi::listener::{AnyAddr, AnyIo, AnyListener, Listener, Peer, bind};
+use tower_fastcgi::listener::{AnyAddr, AnyIo, AnyListener, Listener, Peer, UnixOptions, bind};
 
 async fn within_bounds<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(10), future).await.expect("done within 10 seconds")
@@ -227,7 +227,8 @@ async fn the_peer_is_the_process_that_connected() {
 
     let ours = fs::metadata(place.directory.path()).unwrap();
     assert_eq!((peer.uid, peer.gid), (ours.uid(), ours.gid()));
-    assert!(peer.pid.is_none_or(|pid| pid as u32 == std::process::id()));
+    let pid = i32::try_from(std::process::id()).unwrap();
+    assert!(peer.pid == Some(pid) || !cfg!(target_os = "linux"), "{peer:?}");
 }
 
 #[tokio::test]
@@ -259,4 +260,102 @@ async fn tokios_listener_serves_as_it_is() {
     assert!(matches!(listener.peer(&io, &addr), Peer::Unix(_)));
     let bound_to = Listener::local_addr(&listener).unwrap();
     assert_eq!(bound_to.as_pathname(), Some(place.path().as_path()));
+}
+
+#[tokio::test]
+async fn the_mode_is_the_one_that_was_set() {
+    for mode in [0o600, 0o666] {
+        let place = Place::new();
+        let _listener = UnixOptions::new(place.path()).mode(mode).bind().await.unwrap();
+        assert_eq!(fs::symlink_metadata(place.path()).unwrap().mode() & 0o7777, mode);
+    }
+}
+
+/// Only a process that may give files away can: the superuser. Others are told that they must not.
+#[tokio::test]
+async fn the_owner_and_the_group_are_those_that_were_set() {
+    let (uid, gid) = (12_345, 54_321);
+    let place = Place::new();
+    match UnixOptions::new(place.path()).owner(uid).group(gid).bind().await {
+        Ok(mut listener) => {
+            let found = fs::symlink_metadata(place.path()).unwrap();
+            assert_eq!((found.uid(), found.gid()), (uid, gid));
+            assert_eq!(found.mode() & 0o7777, 0o660);
+            connected(&mut listener, &place.path()).await;
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert!(place.file_names().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_owner_may_stay_when_a_group_is_set() {
+    let place = Place::new();
+    let ours = fs::metadata(place.directory.path()).unwrap();
+    let _listener = UnixOptions::new(place.path()).group(ours.gid()).bind().await.unwrap();
+    let found = fs::symlink_metadata(place.path()).unwrap();
+    assert_eq!((found.uid(), found.gid()), (ours.uid(), ours.gid()));
+}
+
+/// A queue of `n` holds `n + 1`.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_backlog_is_how_many_may_wait() {
+    let place = Place::new();
+    let _listener = UnixOptions::new(place.path()).backlog(2).bind().await.unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(client) = within_bounds(UnixStream::connect(place.path())).await {
+        waiting.push(client);
+        assert!(waiting.len() < 10, "the queue is full by now");
+    }
+    assert_eq!(waiting.len(), 3);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_that_of_a_file_is_an_error() {
+    for path in ["app.sock", "/", "", "/run/.."] {
+        let error = UnixOptions::new(path).bind().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_taken_over_belongs_to_the_successor() {
+    let place = Place::new();
+    let mut first = bind(&place.address()).await.unwrap();
+    let _waiting = UnixStream::connect(place.path()).await.unwrap();
+    let mut second = UnixOptions::new(place.path()).take_over(true).bind().await.unwrap();
+    connected(&mut second, &place.path()).await;
+    within_bounds(first.accept()).await;
+    drop(first);
+    connected(&mut second, &place.path()).await;
+    drop(second);
+    assert!(place.file_names().is_empty());
+}
+
+#[tokio::test]
+async fn only_a_socket_can_be_taken_over() {
+    let place = Place::new();
+    fs::write(place.path(), "precious").unwrap();
+    let error = UnixOptions::new(place.path()).take_over(true).bind().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read_to_string(place.path()).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn a_peer_without_an_ip_address_is_not_in_a_list_of_them() {
+    let place = Place::new();
+    let listener = bind(&place.address()).await.unwrap();
+    let mut listener = listener.only_from("127.0.0.1".parse().unwrap());
+    let mut client = UnixStream::connect(place.path()).await.unwrap();
+    let mut byte = [0];
+    let closed = async {
+        tokio::select! {
+            _ = listener.accept() => panic!("a connection that is refused"),
+            read = client.read(&mut byte) => read,
+        }
+    };
+    assert_eq!(within_bounds(closed).await.unwrap(), 0);
 }

@@ -15,8 +15,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
-use tower_fastcgi::listener::bind;
+use tower_fastcgi::listener::{TcpOptions, bind};
 use tower_fastcgi::serve;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -186,6 +187,8 @@ async fn listening_beyond_this_machine_is_one_warning() {
     for address in ["127.0.0.1:0", "[::1]:0", "localhost:0"] {
         bind(address).await.unwrap();
     }
+    let mut options = TcpOptions::new("0.0.0.0:0");
+    options.only_from("192.0.2.1".parse().unwrap()).bind().await.unwrap();
     lines.assert_quiet();
 
     let listener = bind("0.0.0.0:0").await.unwrap();
@@ -194,4 +197,17 @@ async fn listening_beyond_this_machine_is_one_warning() {
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].contains("listening beyond this machine"), "{warnings:?}");
     assert!(warnings[0].contains(&address), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_connection_from_elsewhere_than_the_web_servers_is_told_at_debug() {
+    let (lines, _guard) = Lines::capture();
+    let mut options = TcpOptions::new("127.0.0.1:0");
+    let listener = options.only_from("192.0.2.1".parse().unwrap()).bind().await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let _server = tokio::spawn(serve(listener, Router::new()).into_future());
+    let client = bounded(TcpStream::connect(address)).await.unwrap();
+    let line = lines.wait_for("DEBUG").await;
+    assert!(line.contains(&client.local_addr().unwrap().to_string()), "{line}");
+    lines.assert_quiet();
 }

@@ -8,25 +8,53 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::unix::{UnixSocket, UnixStream};
-use super::{Listener, Peer};
+use super::unix::{self, UnixSocket, UnixStream};
+use super::{Listener, Peer, WebServerAddrs, tcp};
+use crate::trace::debug;
 
-/// The listener that [`bind`](super::bind) makes.
+/// The listener that [`bind`](super::bind) makes: on a TCP address or on a Unix socket.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum AnyListener {
-    /// On a TCP address.
+pub struct AnyListener {
+    socket: Socket,
+    web_servers: Option<WebServerAddrs>,
+}
+
+#[derive(Debug)]
+enum Socket {
     Tcp(TcpListener),
-    /// On a Unix socket.
     Unix(UnixSocket),
 }
 
 impl AnyListener {
     /// The address that this listener is bound to, which [`bind`](super::bind) would take.
     pub fn local_addr(&self) -> io::Result<AnyAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().map(AnyAddr::Tcp),
-            Self::Unix(listener) => Ok(AnyAddr::Unix(listener.path())),
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().map(AnyAddr::Tcp),
+            Socket::Unix(listener) => Ok(AnyAddr::Unix(listener.path())),
+        }
+    }
+
+    /// Closes connections from elsewhere than `addrs` at once.
+    ///
+    /// Default is to accept all, but for `fd:0` those that FCGI_WEB_SERVER_ADDRS lists. A connection to a Unix socket has no IP
+    /// address, so it is closed too: there the socket's owner, group and mode say who may connect.
+    pub fn only_from(self, addrs: WebServerAddrs) -> Self {
+        Self { web_servers: Some(addrs), ..self }
+    }
+
+    /// Warns if all are accepted who can connect.
+    pub(super) fn checked(self, web_servers: Option<WebServerAddrs>) -> Self {
+        if let (Socket::Tcp(listener), None) = (&self.socket, &web_servers) {
+            tcp::warn_if_reachable(listener);
+        }
+        Self { web_servers, ..self }
+    }
+
+    fn admits(&self, addr: &AnyAddr) -> bool {
+        match (&self.web_servers, addr) {
+            (None, _) => true,
+            (Some(addrs), AnyAddr::Tcp(addr)) => addrs.contains(addr.ip()),
+            (Some(_), AnyAddr::Unix(_)) => false,
         }
     }
 }
@@ -35,6 +63,49 @@ impl Listener for AnyListener {
     type Io = AnyIo;
     type Addr = AnyAddr;
 
+    async fn accept(&mut self) -> (AnyIo, AnyAddr) {
+        loop {
+            let (io, addr) = self.socket.accept().await;
+            if self.admits(&addr) {
+                return (io, addr);
+            }
+            debug!(peer = %addr, "connection refused: its address is not that of a web server");
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<AnyAddr> {
+        self.local_addr()
+    }
+
+    fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
+        match (&io.0, addr) {
+            (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
+            (Io::Unix(io), _) => unix::peer(io),
+            _ => Peer::Unknown,
+        }
+    }
+
+    /// Resets a TCP connection; drops a Unix one, which has no reset.
+    fn abort(&self, io: AnyIo) {
+        if let (Socket::Tcp(listener), AnyIo(Io::Tcp(io))) = (&self.socket, io) {
+            listener.abort(io);
+        }
+    }
+}
+
+impl From<TcpListener> for AnyListener {
+    fn from(listener: TcpListener) -> Self {
+        Self { socket: Socket::Tcp(listener), web_servers: None }
+    }
+}
+
+impl From<UnixSocket> for AnyListener {
+    fn from(listener: UnixSocket) -> Self {
+        Self { socket: Socket::Unix(listener), web_servers: None }
+    }
+}
+
+impl Socket {
     async fn accept(&mut self) -> (AnyIo, AnyAddr) {
         match self {
             Self::Tcp(listener) => {
@@ -46,31 +117,6 @@ impl Listener for AnyListener {
                 (AnyIo(Io::Unix(io)), AnyAddr::Unix(path))
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<AnyAddr> {
-        self.local_addr()
-    }
-
-    fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
-        match (&io.0, addr) {
-            (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
-            (Io::Unix(io), _) => UnixSocket::peer(io),
-            _ => Peer::Unknown,
-        }
-    }
-
-    /// Resets a TCP connection; drops a Unix one, which has no reset.
-    fn abort(&self, io: AnyIo) {
-        if let (Self::Tcp(listener), AnyIo(Io::Tcp(io))) = (self, io) {
-            listener.abort(io);
-        }
-    }
-}
-
-impl From<TcpListener> for AnyListener {
-    fn from(listener: TcpListener) -> Self {
-        Self::Tcp(listener)
     }
 }
 

@@ -12,6 +12,7 @@ mod unix;
 #[cfg(not(unix))]
 #[path = "unix_absent.rs"]
 mod unix;
+mod web_servers;
 
 use std::fmt;
 use std::future::Future;
@@ -23,7 +24,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::address::Address;
 
 pub use self::any::{AnyAddr, AnyIo, AnyListener};
-pub use self::unix::UnixSocket;
+pub use self::tcp::TcpOptions;
+#[cfg(unix)]
+#[cfg_attr(docsrs, doc(cfg(unix)))]
+pub use self::unix::UnixOptions;
+pub use self::web_servers::WebServerAddrs;
 
 /// Listens at `address`.
 ///
@@ -31,12 +36,17 @@ pub use self::unix::UnixSocket;
 /// |---|---|
 /// | `127.0.0.1:9000`, `[::1]:9000` | that TCP address; port 0 lets the system choose one |
 /// | `localhost:9000` | the first address of that host which can be bound |
-/// | `unix:/run/app.sock` | a Unix socket at that absolute path, with mode 0660; see [`UnixSocket`] |
+/// | `unix:/run/app.sock` | a Unix socket at that absolute path, with mode 0660 |
 ///
 /// Whoever can connect is believed: a FastCGI peer says which client a request came from, whether it came over TLS, and
 /// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning.
 ///
-/// Up to 1024 connections wait to be accepted, fewer where the system limits them (`net.core.somaxconn`).
+/// A Unix socket is open to its owner and group from the moment it can be connected to, whatever the umask: the web server's user
+/// must be in the socket's group. It takes the place of a socket that nobody listens on any more, as a crash leaves it. When
+/// dropped the listener removes its path, unless something else is at the path by then.
+///
+/// Up to 1024 connections wait to be accepted, fewer where the system limits them (`net.core.somaxconn`). [`TcpOptions`] and
+/// `UnixOptions` set that, and what else one string cannot say.
 ///
 /// # Errors
 ///
@@ -56,13 +66,14 @@ pub use self::unix::UnixSocket;
 /// # }
 /// ```
 pub async fn bind(address: &str) -> io::Result<AnyListener> {
-    let bound = match Address::parse(address)? {
-        Address::Tcp(address) => tcp::bind(address).await.map(AnyListener::Tcp),
-        Address::Unix(path) => unix::bind(path).await.map(AnyListener::Unix),
-    };
-    bound.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-    })
+    match Address::parse(address)? {
+        Address::Tcp(_) => TcpOptions::new(address).bind().await,
+        Address::Unix(path) => unix::bind(path).await,
+    }
+}
+
+fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
 }
 
 /// What accepts the connections that [`serve`](crate::serve()) serves.

@@ -2,15 +2,143 @@ use std::collections::hash_map::RandomState;
 use std::fs::{self, Permissions};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
 
-use super::{AnyListener, BACKLOG, Credentials, Listener, Peer, accept};
+use super::{AnyListener, BACKLOG, Credentials, Listener, Peer, accept, cannot_listen};
 
 pub(super) use tokio::net::UnixStream;
+
+/// Options of a Unix socket that [`bind`](super::bind) has no words for.
+///
+/// The socket has its mode, owner and group from the moment it can be connected to, whatever the umask. It takes the place of a
+/// socket that nobody listens on any more, as a crash leaves it. The listener removes its path when dropped, unless something else
+/// is at the path by then.
+///
+/// # Examples
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// use tower_fastcgi::listener::UnixOptions;
+///
+/// let www_data = 33;
+/// let listener = UnixOptions::new("/run/app.sock").group(www_data).backlog(4096).bind().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct UnixOptions {
+    path: PathBuf,
+    mode: u32,
+    owner: Option<u32>,
+    group: Option<u32>,
+    backlog: u32,
+    take_over: bool,
+}
+
+impl UnixOptions {
+    /// The defaults, for an absolute path.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { path, mode: MODE, owner: None, group: None, backlog: BACKLOG, take_over: false }
+    }
+
+    /// Sets the file's mode: whoever may write may connect.
+    ///
+    /// Default is 0660: the owner and the group.
+    pub fn mode(&mut self, mode: u32) -> &mut Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets the user who owns the file, which takes the right to give files away (CAP_CHOWN).
+    ///
+    /// Default is the process's effective user.
+    pub fn owner(&mut self, uid: u32) -> &mut Self {
+        self.owner = Some(uid);
+        self
+    }
+
+    /// Sets the file's group, such as the web server's. The owner may choose among the groups that the process is in.
+    ///
+    /// Default is the process's effective group, or that of the directory if it has the set-group-id bit.
+    pub fn group(&mut self, gid: u32) -> &mut Self {
+        self.group = Some(gid);
+        self
+    }
+
+    /// Sets how many connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+    ///
+    /// Default is 1024. With more waiting, nginx answers 502 at once.
+    pub fn backlog(&mut self, connections: u32) -> &mut Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// Sets whether the path is taken from a server that listens there.
+    ///
+    /// Default is no: [`bind`](Self::bind) fails with [`AddrInUse`](io::ErrorKind::AddrInUse). With it a successor starts first, and
+    /// the first server is shut down then: there is no moment when nobody listens. What has connected by the time the path
+    /// changes hands is the first server's to answer, and the path is the successor's to remove.
+    pub fn take_over(&mut self, take_over: bool) -> &mut Self {
+        self.take_over = take_over;
+        self
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`bind`](super::bind); [`PermissionDenied`](io::ErrorKind::PermissionDenied) also if the process must not give the
+    /// file to that owner or group.
+    pub async fn bind(&self) -> io::Result<AnyListener> {
+        let bound = self.bind_socket().await;
+        bound.map(AnyListener::from).map_err(|error| {
+            let address = format_args!("unix:{}", self.path.display());
+            cannot_listen(address, &error)
+        })
+    }
+
+    async fn bind_socket(&self) -> io::Result<UnixSocket> {
+        refuse_if_impossible(&self.path)?;
+        self.refuse_if_taken().await?;
+        let (mut bound, listener) = self.bind_beside()?;
+        bound.rename(&self.path)?;
+        Ok(UnixSocket { bound: Some(bound), listener })
+    }
+
+    async fn refuse_if_taken(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(metadata) if !metadata.file_type().is_socket() => {
+                let reason = "something that is not a socket is there";
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, reason))
+            }
+            Ok(_) if self.take_over => Ok(()),
+            Ok(_) => refuse_if_answered(&self.path).await,
+        }
+    }
+
+    /// Under its final name the socket would be open to all that the umask allows until its mode is set, and a stale one would
+    /// have to go before the new one is there.
+    fn bind_beside(&self) -> io::Result<(BoundPath, UnixListener)> {
+        let socket = tokio::net::UnixSocket::new_stream()?;
+        let beside = self.path.with_file_name(temporary_name());
+        socket.bind(&beside)?;
+        let bound = BoundPath::new(beside)?;
+        // The mode first: a file that has been given away is not ours to change.
+        fs::set_permissions(&bound.path, Permissions::from_mode(self.mode))?;
+        if self.owner.is_some() || self.group.is_some() {
+            lchown(&bound.path, self.owner, self.group)?;
+        }
+        Ok((bound, socket.listen(self.backlog)?))
+    }
+}
 
 impl Listener for UnixListener {
     type Io = UnixStream;
@@ -25,25 +153,20 @@ impl Listener for UnixListener {
     }
 
     fn peer(&self, io: &UnixStream, _addr: &SocketAddr) -> Peer {
-        UnixSocket::peer(io)
+        peer(io)
     }
 }
 
 /// A listening Unix socket.
-///
-/// The one that [`bind`](super::bind) makes has mode 0660 from the moment it can be connected to, whatever the umask: the web
-/// server's user must be in the socket's group. It takes the place of a socket that nobody listens on any more, as a crash
-/// leaves it. When dropped it removes its path, unless something else is at the path by then.
 #[derive(Debug)]
-pub struct UnixSocket {
+pub(super) struct UnixSocket {
     /// Dropped before `listener`: as long as that lives, no new file can have its inode number.
     bound: Option<BoundPath>,
     listener: UnixListener,
 }
 
 impl UnixSocket {
-    /// The path it is bound to, if it has one.
-    pub fn path(&self) -> Option<PathBuf> {
+    pub(super) fn path(&self) -> Option<PathBuf> {
         match &self.bound {
             Some(bound) => Some(bound.path.clone()),
             None => self.listener.local_addr().ok()?.as_pathname().map(PathBuf::from),
@@ -54,53 +177,38 @@ impl UnixSocket {
         let (io, addr) = Listener::accept(&mut self.listener).await;
         (io, addr.as_pathname().map(PathBuf::from))
     }
-
-    pub(super) fn peer(io: &UnixStream) -> Peer {
-        let credentials = io.peer_cred().map(|credentials| Credentials {
-            uid: credentials.uid(),
-            gid: credentials.gid(),
-            pid: credentials.pid(),
-        });
-        credentials.map_or(Peer::Unknown, Peer::Unix)
-    }
 }
 
 /// The path stays when the listener is dropped: who bound it is to remove it.
-impl From<UnixListener> for UnixSocket {
-    fn from(listener: UnixListener) -> Self {
-        Self { bound: None, listener }
-    }
-}
-
 impl From<UnixListener> for AnyListener {
     fn from(listener: UnixListener) -> Self {
-        Self::Unix(listener.into())
+        Self::from(UnixSocket { bound: None, listener })
     }
 }
 
-pub(super) async fn bind(path: &Path) -> io::Result<UnixSocket> {
-    refuse_if_too_long(path)?;
-    refuse_if_taken(path).await?;
-    let (mut bound, listener) = bind_beside(path)?;
-    bound.rename(path)?;
-    Ok(UnixSocket { bound: Some(bound), listener })
+pub(super) async fn bind(path: &Path) -> io::Result<AnyListener> {
+    UnixOptions::new(path).bind().await
 }
 
-/// The socket is bound under another name: renaming it would succeed, and then nobody could connect.
-fn refuse_if_too_long(path: &Path) -> io::Result<()> {
+pub(super) fn peer(io: &UnixStream) -> Peer {
+    let credentials = io.peer_cred().map(|credentials| Credentials {
+        uid: credentials.uid(),
+        gid: credentials.gid(),
+        pid: credentials.pid(),
+    });
+    credentials.map_or(Peer::Unknown, Peer::Unix)
+}
+
+/// The socket is bound under another name: renaming it to a path that is too long would succeed, and then nobody could connect.
+fn refuse_if_impossible(path: &Path) -> io::Result<()> {
+    if !path.is_absolute() || path.file_name().is_none() {
+        let reason = "it is not the absolute path of a file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
     std::os::unix::net::SocketAddr::from_pathname(path).map(drop)
 }
 
-async fn refuse_if_taken(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(metadata) if metadata.file_type().is_socket() => {}
-        Ok(_) => {
-            let reason = "something that is not a socket is there";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
-        }
-    }
+async fn refuse_if_answered(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path).await {
         Err(error) if is_stale(&error) => Ok(()),
         // With its queue full a listener does not answer, but it is there.
@@ -111,17 +219,6 @@ async fn refuse_if_taken(path: &Path) -> io::Result<()> {
 
 fn is_stale(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
-}
-
-/// Under its final name the socket would be open to all that the umask allows until its mode is set, and a stale one would
-/// have to go before the new one is there.
-fn bind_beside(path: &Path) -> io::Result<(BoundPath, UnixListener)> {
-    let socket = tokio::net::UnixSocket::new_stream()?;
-    let beside = path.with_file_name(temporary_name());
-    socket.bind(&beside)?;
-    let bound = BoundPath::new(beside)?;
-    fs::set_permissions(&bound.path, Permissions::from_mode(MODE))?;
-    Ok((bound, socket.listen(BACKLOG)?))
 }
 
 /// Short, because the system takes no path of 108 bytes or more.

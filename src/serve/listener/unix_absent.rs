@@ -5,29 +5,27 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Peer;
+use super::{AnyListener, Peer};
 
-/// A listening Unix socket, of which there are none on this platform.
 #[derive(Debug)]
-pub enum UnixSocket {}
+pub(super) enum UnixSocket {}
 
 impl UnixSocket {
-    /// The path it is bound to, if it has one.
-    pub fn path(&self) -> Option<PathBuf> {
+    pub(super) fn path(&self) -> Option<PathBuf> {
         match *self {}
     }
 
     pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
         match *self {}
     }
-
-    pub(super) fn peer(io: &UnixStream) -> Peer {
-        match *io {}
-    }
 }
 
-pub(super) async fn bind(_path: &Path) -> io::Result<UnixSocket> {
+pub(super) async fn bind(_path: &Path) -> io::Result<AnyListener> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn peer(io: &UnixStream) -> Peer {
+    match *io {}
 }
 
 #[derive(Debug)]
