@@ -1,23 +1,23 @@
 //! An axum application with the usual layers.
 //!
 //! `cargo run --example axum` serves on 127.0.0.1:9000; another address may follow: `-- unix:/tmp/app.sock`. It prints what to
-//! put into Caddy or nginx. Ctrl-C ends it when the requests under way are answered, after five seconds at the latest.
+//! put into Caddy or nginx. Ctrl-C or SIGTERM ends it when the requests under way are answered, after five seconds at the latest.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::response::Html;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use futures_util::stream::{self, Stream};
 use tokio::time::{Instant, interval_at};
 use tower_fastcgi::{Params, listener, serve};
 use tower_http::timeout::TimeoutLayer;
-use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
+use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
 #[tokio::main]
@@ -27,7 +27,7 @@ async fn main() -> std::io::Result<()> {
     let listener = listener::bind(&address).await?;
     print!("{}", instructions(&address));
     serve(listener, app())
-        .with_graceful_shutdown(ctrl_c())
+        .with_graceful_shutdown(asked_to_end())
         .with_shutdown_timeout(SHUTDOWN_TIMEOUT)
         .await
 }
@@ -42,6 +42,7 @@ fn app() -> Router {
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+                .on_request(DefaultOnRequest::new().level(Level::INFO))
                 .on_response(DefaultOnResponse::new().level(Level::INFO)),
         )
 }
@@ -55,10 +56,7 @@ async fn index() -> Html<&'static str> {
 }
 
 /// The client's address as with `axum::serve`, and what only the web server can have set.
-async fn who_am_i(
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    Extension(params): Extension<Params>,
-) -> String {
+async fn who_am_i(ConnectInfo(client): ConnectInfo<SocketAddr>, params: Params) -> String {
     let param = |name| params.get_str(name).unwrap_or("-");
     format!(
         "client {client}\nserver {}\nscheme {}\ndeployment {}\n",
@@ -81,12 +79,26 @@ async fn clock() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     }))
 }
 
-async fn ctrl_c() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        eprintln!("cannot wait for Ctrl-C: {error}");
-        std::future::pending::<()>().await;
+/// Ctrl-C at a terminal, or what service managers and container runtimes send.
+async fn asked_to_end() {
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        Ok(()) = terminated() => {}
+        else => std::future::pending().await,
     }
     println!("finishing the requests under way");
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate())?.recv().await;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    std::future::pending().await
 }
 
 fn instructions(address: &str) -> String {
