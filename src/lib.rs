@@ -83,6 +83,7 @@
 //! - `tokio` (default): [`serve()`] and [`listener`].
 //! - `tracing` (default): log with `tracing`: records at trace, ends of connections and refused requests at debug, failed services
 //!   at error. Values of params and headers are never logged.
+//! - `systemd`: `listener::inherited`, which takes the sockets that systemd passes.
 //! - `axum`: `ConnectInfo` and the extractor for [`Params`].
 //! - `full`: all of them.
 

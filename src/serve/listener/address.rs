@@ -7,6 +7,10 @@ use std::path::Path;
 pub(super) enum Address<'a> {
     Tcp(Host<'a>),
     Unix(&'a Path),
+    /// FCGI_LISTENSOCK_FILENO.
+    Stdin,
+    /// A socket that systemd passes, by name if there is one.
+    Systemd(Option<&'a str>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -17,9 +21,13 @@ pub(super) enum Host<'a> {
 
 impl<'a> Address<'a> {
     pub(super) fn parse(address: &'a str) -> io::Result<Self> {
-        let parsed = match address.strip_prefix("unix:") {
-            Some(path) => parse_path(path).map(Self::Unix),
-            None => parse_host(address).map(Self::Tcp),
+        let parsed = match address.split_once(':') {
+            Some(("unix", path)) => parse_path(path).map(Self::Unix),
+            Some(("fd", "0")) => cfg!(unix).then_some(Self::Stdin),
+            Some(("fd", number)) if is_number(number) => return Err(not_stdin(address)),
+            Some(("systemd", name)) => parse_name(name).map(|name| Self::Systemd(Some(name))),
+            None if address == "systemd" => cfg!(unix).then_some(Self::Systemd(None)),
+            _ => parse_host(address).map(Self::Tcp),
         };
         parsed.ok_or_else(|| invalid(address))
     }
@@ -30,13 +38,18 @@ fn parse_path(path: &str) -> Option<&Path> {
     (cfg!(unix) && path.starts_with('/') && names_a_file).then(|| Path::new(path))
 }
 
+/// As `FileDescriptorName=` takes it.
+fn parse_name(name: &str) -> Option<&str> {
+    let is_inner = |byte: u8| byte.is_ascii() && !byte.is_ascii_control() && byte != b':';
+    (cfg!(unix) && !name.is_empty() && name.bytes().all(is_inner)).then_some(name)
+}
+
 fn parse_host(address: &str) -> Option<Host<'_>> {
     if let Ok(ip) = address.parse() {
         return Some(Host::Ip(ip));
     }
     let (name, port) = address.rsplit_once(':')?;
-    let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
-    (is_port && is_host_name(name)).then_some(())?;
+    (is_number(port) && is_host_name(name)).then_some(())?;
     Some(Host::Name(name, port.parse().ok()?))
 }
 
@@ -47,8 +60,11 @@ fn is_host_name(name: &str) -> bool {
         !label.is_empty() && label.bytes().all(is_inner)
     };
     let name = name.strip_suffix('.').unwrap_or(name);
-    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
     name.split('.').all(is_label) && name.rsplit('.').next().is_some_and(|label| !is_number(label))
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn invalid(address: &str) -> io::Error {
@@ -56,11 +72,20 @@ fn invalid(address: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, reason)
 }
 
+fn not_stdin(address: &str) -> io::Error {
+    let reason = format!(
+        "{address:?} is no address to listen at: of the inherited descriptors only fd:0 can be named; sockets that systemd \
+         passes have names (systemd:NAME)"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, reason)
+}
+
 const FORMS: &str = if cfg!(unix) {
-    "use IP:PORT or HOST:PORT (127.0.0.1:9000, [::1]:9000, localhost:9000) or an absolute path (unix:/run/app.sock)"
+    "use IP:PORT or HOST:PORT (127.0.0.1:9000, [::1]:9000, localhost:9000), an absolute path (unix:/run/app.sock), standard \
+     input (fd:0), or the socket that systemd passes (systemd, systemd:NAME)"
 } else {
-    "use IP:PORT or HOST:PORT (127.0.0.1:9000, [::1]:9000, localhost:9000); \
-     paths (unix:/run/app.sock) are not supported on this platform"
+    "use IP:PORT or HOST:PORT (127.0.0.1:9000, [::1]:9000, localhost:9000); paths (unix:/run/app.sock) and inherited sockets \
+     (fd:0, systemd) are not supported on this platform"
 };
 
 #[cfg(test)]
@@ -91,6 +116,23 @@ mod tests {
     fn paths() {
         let path = Path::new("/run/my app.sock");
         assert_eq!(Address::parse("unix:/run/my app.sock").unwrap(), Address::Unix(path));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn inherited_sockets() {
+        assert_eq!(Address::parse("fd:0").unwrap(), Address::Stdin);
+        assert_eq!(Address::parse("systemd").unwrap(), Address::Systemd(None));
+        let name = "app-2.socket";
+        assert_eq!(Address::parse("systemd:app-2.socket").unwrap(), Address::Systemd(Some(name)));
+    }
+
+    #[test]
+    fn other_descriptors_than_standard_input_are_refused() {
+        for address in ["fd:1", "fd:3", "fd:00"] {
+            let text = Address::parse(address).unwrap_err().to_string();
+            assert!(text.contains(address) && text.contains("only fd:0"), "{text}");
+        }
     }
 
     #[test]
@@ -124,6 +166,9 @@ mod tests {
             "unix:/run/\0",
             "unix:@app",
             "fd:x",
+            "systemd:",
+            "systemd:a:b",
+            "systemd:\n",
         ] {
             let error = Address::parse(address).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{address:?}");

@@ -6,6 +6,16 @@
 mod accept;
 mod address;
 mod any;
+#[cfg(unix)]
+mod inherited;
+#[cfg(not(unix))]
+#[path = "inherited_absent.rs"]
+mod inherited;
+#[cfg(all(unix, feature = "systemd"))]
+mod systemd;
+#[cfg(not(all(unix, feature = "systemd")))]
+#[path = "systemd_absent.rs"]
+mod systemd;
 mod tcp;
 #[cfg(unix)]
 mod unix;
@@ -24,6 +34,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::address::Address;
 
 pub use self::any::{AnyAddr, AnyIo, AnyListener};
+#[cfg(feature = "systemd")]
+#[cfg_attr(docsrs, doc(cfg(feature = "systemd")))]
+pub use self::systemd::inherited;
 pub use self::tcp::TcpOptions;
 #[cfg(unix)]
 #[cfg_attr(docsrs, doc(cfg(unix)))]
@@ -37,6 +50,9 @@ pub use self::web_servers::WebServerAddrs;
 /// | `127.0.0.1:9000`, `[::1]:9000` | that TCP address; port 0 lets the system choose one |
 /// | `localhost:9000` | the first address of that host which can be bound |
 /// | `unix:/run/app.sock` | a Unix socket at that absolute path, with mode 0660 |
+/// | `fd:0` | standard input, where mod_fcgid, lighttpd (`bin-path`) and spawn-fcgi pass a TCP or a Unix socket |
+/// | `systemd` | the one socket that systemd passes (`LISTEN_FDS`), TCP or Unix |
+/// | `systemd:NAME` | the one that the `.socket` unit calls so (`FileDescriptorName=`, by default the unit's own name) |
 ///
 /// Whoever can connect is believed: a FastCGI peer says which client a request came from, whether it came over TLS, and
 /// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning.
@@ -48,9 +64,29 @@ pub use self::web_servers::WebServerAddrs;
 /// Up to 1024 connections wait to be accepted, fewer where the system limits them (`net.core.somaxconn`). [`TcpOptions`] and
 /// `UnixOptions` set that, and what else one string cannot say.
 ///
+/// # Sockets that are passed on
+///
+/// A socket that another process has bound and keeps open (`fd:0`, `systemd`) loses no connection while the application is
+/// restarted or replaced: those who connect meanwhile wait for the next process that accepts. Several processes may share one.
+/// The socket's path and its permissions are that other process's business.
+///
+/// The socket becomes non-blocking (O_NONBLOCK), and so it does for all that share it: a parent that accepts from it too must not
+/// expect to wait in `accept`. Web servers, spawn-fcgi and systemd do not accept from it, or poll before.
+///
+/// `fd:0` accepts only from the addresses in the environment variable FCGI_WEB_SERVER_ADDRS if it is set (FastCGI 1.0, section
+/// 3.2; see [`WebServerAddrs`]); other connections are closed at once. On a Unix socket, whose peers have no address, that variable
+/// is an error.
+///
+/// `systemd` takes the feature `systemd`, and `listener::inherited()` called first in `main`. Several sockets of one name, which a
+/// `.socket` unit with several `ListenStream=` lines makes, are had one after the other by binding to the name again. Each can be
+/// had once.
+///
 /// # Errors
 ///
-/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `address` is none of these forms, or one that this platform lacks.
+/// - [`InvalidInput`](io::ErrorKind::InvalidInput): `address` is none of these forms, or one that this platform lacks. Or what was
+///   passed is not a listening TCP or Unix stream socket, or more than one was passed and `address` has no name.
+/// - [`NotFound`](io::ErrorKind::NotFound): systemd passed no socket, or none of this name.
+/// - [`Unsupported`](io::ErrorKind::Unsupported): the feature `systemd` is off.
 /// - [`AddrInUse`](io::ErrorKind::AddrInUse): another process listens there.
 /// - [`AlreadyExists`](io::ErrorKind::AlreadyExists): something else than a socket is at the path.
 /// - Whatever else the system says, such as [`PermissionDenied`](io::ErrorKind::PermissionDenied).
@@ -69,6 +105,8 @@ pub async fn bind(address: &str) -> io::Result<AnyListener> {
     match Address::parse(address)? {
         Address::Tcp(_) => TcpOptions::new(address).bind().await,
         Address::Unix(path) => unix::bind(path).await,
+        Address::Stdin => inherited::stdin(),
+        Address::Systemd(name) => systemd::bind(name),
     }
 }
 

@@ -49,7 +49,7 @@ impl TcpOptions {
     /// Default is no. Linux spreads new connections over the processes that listen. The connections that wait at one that closes
     /// its listener are not given to the others: [`serve`](crate::serve()) accepts those it finds before it closes, but one that
     /// arrives in that instant is reset. Where nothing may be lost, let the processes share one
-    /// socket; see [`bind`](super::bind).
+    /// socket; see [sockets that are passed on](super::bind#sockets-that-are-passed-on).
     ///
     /// Systems without it (Windows, Solaris) refuse to bind: [`Unsupported`](io::ErrorKind::Unsupported).
     pub fn reuse_port(&mut self, reuse: bool) -> &mut Self {
