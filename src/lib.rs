@@ -26,6 +26,7 @@
 //! - The request as over HTTP: method, URI, version, the client's headers, the body as a stream ([`Incoming`]).
 //! - [`Params`] in its extensions: what the web server set, never a header.
 //! - [`Role`] in its extensions.
+//! - [`Transport`] in its extensions, put there by [`serve()`]: who is at the other end of the FastCGI connection.
 //! - With the feature `axum`: `ConnectInfo<SocketAddr>` in its extensions whenever REMOTE_ADDR is an address, with REMOTE_PORT or
 //!   port 0, and [`Params`] as an extractor.
 //!
@@ -115,4 +116,4 @@ pub use self::error::{Error, Result};
 pub use self::record::Role;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
-pub use self::serve::{SendService, Serve, listener, serve};
+pub use self::serve::{SendService, Serve, Transport, listener, serve};

@@ -1,8 +1,12 @@
 //! `tracing`'s macros and spans, or nothing where the feature is off.
 
+#[cfg(all(feature = "tracing", feature = "tokio"))]
+pub(crate) use tracing::Instrument;
 #[cfg(feature = "tracing")]
 pub(crate) use tracing::{Span, debug, debug_span, error, trace, warn};
 
+#[cfg(all(not(feature = "tracing"), feature = "tokio"))]
+pub(crate) use absent::Instrument;
 #[cfg(not(feature = "tracing"))]
 pub(crate) use absent::{Span, debug, debug_span, error, trace, warn};
 
@@ -26,6 +30,16 @@ mod absent {
             f()
         }
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) trait Instrument: Sized {
+        fn instrument(self, _: Span) -> Self {
+            self
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    impl<F: Future> Instrument for F {}
 
     macro_rules! silent {
         ($($token:tt)*) => {{}};

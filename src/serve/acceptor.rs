@@ -1,17 +1,20 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use tokio::task::{unconstrained, yield_now};
 
 use super::connections::Connections;
-use super::listener::Listener;
+use super::listener::{AnyAddr, Listener};
 use super::service::SendService;
+use super::transport::Transport;
 
 /// Hands the connections of a listener over to be served.
 pub(super) struct Acceptor<L: Listener, S> {
     listener: L,
+    listener_addr: Option<Arc<AnyAddr>>,
     connections: Connections<L::Io, S>,
 }
 
@@ -23,7 +26,8 @@ enum Event<L: Listener> {
 
 impl<L: Listener, S: SendService> Acceptor<L, S> {
     pub(super) fn new(listener: L, connections: Connections<L::Io, S>) -> Self {
-        Self { listener, connections }
+        let listener_addr = listener.any_addr().map(Arc::new);
+        Self { listener, listener_addr, connections }
     }
 
     pub(super) async fn run(&mut self) -> Infallible {
@@ -35,11 +39,12 @@ impl<L: Listener, S: SendService> Acceptor<L, S> {
         }
     }
 
-    /// Accepts those who have connected already: to close the listener would reset them.
+    /// Accepts those who have connected already: to close the listener would reset them. All that is idle closes now, so it does
+    /// not count.
     pub(super) async fn accept_waiting(&mut self) {
         // The runtime learns of them only when it looks.
         yield_now().await;
-        for _ in 0..LONGEST_QUEUE {
+        for _ in 0..LONGEST_QUEUE.min(self.connections.room()) {
             let Some((io, addr)) = self.accept_now().await else { return };
             self.serve(io, &addr);
         }
@@ -52,22 +57,24 @@ impl<L: Listener, S: SendService> Acceptor<L, S> {
 
     fn serve(&mut self, io: L::Io, addr: &L::Addr) {
         let peer = self.listener.peer(&io, addr);
-        self.connections.serve(io, peer);
+        let transport = Transport::new(peer, self.listener_addr.clone());
+        self.connections.serve(io, transport);
     }
 
     /// A connection that merely ends must not make the listener begin to accept anew: it may be in the middle of a handshake.
     async fn next_event(&mut self) -> Event<L> {
+        let connections = &mut self.connections;
         let mut accepted = pin!(self.listener.accept());
-        loop {
-            tokio::select! {
-                (io, addr) = &mut accepted => return Event::Accepted(io, addr),
-                Some(cut) = self.connections.next_end() => {
-                    if let Some(io) = cut {
-                        return Event::Cut(io);
-                    }
+        poll_fn(|cx| {
+            while let Poll::Ready(Some(cut)) = connections.poll_end(cx) {
+                if let Some(io) = cut {
+                    return Poll::Ready(Event::Cut(io));
                 }
             }
-        }
+            ready!(connections.poll_room(cx));
+            accepted.as_mut().poll(cx).map(|(io, addr)| Event::Accepted(io, addr))
+        })
+        .await
     }
 
     async fn accept_now(&mut self) -> Option<(L::Io, L::Addr)> {

@@ -1,5 +1,7 @@
 use std::error::Error as _;
 use std::iter;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -8,10 +10,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::listener::Peer;
-use super::service::SendService;
+use super::seats::{Seat, Seats};
+use super::service::{SendService, WithTransport};
+use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::server::{Builder, GracefulConnection, GracefulShutdown};
-use crate::trace::{debug, error, trace, warn};
+use crate::trace::{Instrument, debug, debug_span, error, trace, warn};
 
 /// The connections that are being served, each in a task of its own. Dropped, it drops them all.
 pub(super) struct Connections<I, S> {
@@ -19,6 +23,8 @@ pub(super) struct Connections<I, S> {
     service: S,
     tasks: JoinSet<Option<I>>,
     graceful: GracefulShutdown,
+    /// Where there is a limit.
+    seats: Option<Seats>,
 }
 
 impl<I, S> Connections<I, S>
@@ -26,20 +32,50 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: SendService,
 {
-    pub(super) fn new(builder: Builder<TokioExecutor>, service: S) -> Self {
-        Self { builder, service, tasks: JoinSet::new(), graceful: GracefulShutdown::new() }
+    pub(super) fn new(builder: Builder<TokioExecutor>, service: S, seats: Option<Seats>) -> Self {
+        Self { builder, service, tasks: JoinSet::new(), graceful: GracefulShutdown::new(), seats }
     }
 
-    pub(super) fn serve(&mut self, io: I, peer: Peer) {
-        trace!(%peer, "connection accepted");
-        let connection = self.builder.serve_connection(TokioIo::new(io), self.service.clone());
-        self.tasks.spawn(serve_connection(self.graceful.watch(connection), peer));
+    pub(super) fn serve(&mut self, io: I, transport: Transport) {
+        let peer = transport.peer();
+        let local = transport.listener_addr();
+        let span = debug_span!("connection", %peer, local = local.map(tracing::field::display));
+        let service = WithTransport::new(self.service.clone(), transport);
+        // Within the span already, for what is told of its beginning.
+        let connection = span.in_scope(|| {
+            trace!(%peer, "connection accepted");
+            self.builder.serve_connection(TokioIo::new(io), service)
+        });
+        let seat = self.seats.as_ref().map(Seats::offer);
+        let occupancy = seat.as_ref().map(Seat::occupancy);
+        let connection = Seated { connection: self.graceful.watch(connection), seat };
+        let task = self.tasks.spawn(serve_connection(connection, peer).instrument(span)).id();
+        if let (Some(seats), Some(occupancy)) = (&mut self.seats, occupancy) {
+            seats.taken_by(task, occupancy);
+        }
     }
 
-    /// Waits for the end of a connection, of which `None` is left unless a response was cut short on it; at once `None` if
-    /// there is no connection.
-    pub(super) async fn next_end(&mut self) -> Option<Option<I>> {
-        self.tasks.join_next().await.map(left_over)
+    /// The end of a connection, of which `None` is left unless a response was cut short on it. At once `None` if there is no
+    /// connection.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<I>>> {
+        let Some(ended) = ready!(self.tasks.poll_join_next_with_id(cx)) else {
+            return Poll::Ready(None);
+        };
+        let task = ended.as_ref().map_or_else(JoinError::id, |&(task, _)| task);
+        if let Some(seats) = &mut self.seats {
+            seats.left_by(task);
+        }
+        Poll::Ready(Some(left_over(ended.map(|(_, left)| left))))
+    }
+
+    /// Ready when one more connection may be accepted.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.seats.as_ref().map_or(Poll::Ready(()), |seats| seats.poll_free(cx))
+    }
+
+    /// How many more may be accepted when all that is idle is about to end.
+    pub(super) fn room(&self) -> usize {
+        self.seats.as_ref().map_or(usize::MAX, Seats::free_or_idle)
     }
 
     /// Waits until all have ended; after `deadline` they are dropped.
@@ -56,10 +92,7 @@ where
     }
 }
 
-async fn serve_connection<I, S>(
-    mut connection: GracefulConnection<TokioIo<I>, S, TokioExecutor>,
-    peer: Peer,
-) -> Option<I>
+async fn serve_connection<I, S>(mut connection: Seated<I, S>, peer: Peer) -> Option<I>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: SendService,
@@ -67,7 +100,38 @@ where
     let outcome = (&mut connection).await;
     log(peer, &outcome);
     let is_cut = outcome.is_err_and(|error| error.is_user());
-    is_cut.then(|| connection.into_inner().into_parts().io.into_inner())
+    is_cut.then(|| connection.connection.into_inner().into_parts().io.into_inner())
+}
+
+/// A connection in its place, if places are limited.
+struct Seated<I, S: SendService> {
+    connection: GracefulConnection<TokioIo<I>, WithTransport<S>, TokioExecutor>,
+    seat: Option<Seat>,
+}
+
+impl<I, S> Future for Seated<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: SendService,
+{
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Self { connection, seat } = &mut *self;
+        let Some(seat) = seat else { return Pin::new(connection).poll(cx) };
+        seat.register(cx);
+        loop {
+            if let Poll::Ready(outcome) = Pin::new(&mut *connection).poll(cx) {
+                return Poll::Ready(outcome);
+            }
+            let connection = connection.connection();
+            if !seat.must_leave(connection.idle_mark(), cx) {
+                return Poll::Pending;
+            }
+            debug!("closing an idle connection to make room for another");
+            connection.close_idle();
+        }
+    }
 }
 
 fn left_over<I>(ended: std::result::Result<Option<I>, JoinError>) -> Option<I> {
@@ -142,7 +206,7 @@ mod tests {
             Ok::<_, io::Error>(Response::new(String::new()))
         });
         let builder = Builder::new().executor(TokioExecutor::new());
-        let mut acceptor = Acceptor::new(Probes(1000), Connections::new(builder, service));
+        let mut acceptor = Acceptor::new(Probes(1000), Connections::new(builder, service, None));
         // The paused clock moves on when nothing else does.
         assert!(timeout(Duration::from_secs(1), acceptor.run()).await.is_err());
         assert_eq!(acceptor.close().tasks.len(), 0);

@@ -1,7 +1,9 @@
 mod acceptor;
 mod connections;
 pub mod listener;
+mod seats;
 mod service;
+mod transport;
 
 use std::fmt;
 use std::future::{self, Future, IntoFuture};
@@ -14,9 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use self::acceptor::Acceptor;
 use self::connections::Connections;
 use self::listener::Listener;
+use self::seats::Seats;
 use crate::server::Builder;
 
 pub use self::service::SendService;
+pub use self::transport::Transport;
 
 /// Serves every connection of `listener` with clones of `service`.
 ///
@@ -65,6 +69,7 @@ where
         listener,
         service,
         builder: Builder::new().executor(TokioExecutor::new()),
+        max_connections: None,
         signal: Box::pin(future::pending()),
         shutdown_timeout: SHUTDOWN_TIMEOUT,
     }
@@ -80,6 +85,7 @@ pub struct Serve<L, S> {
     listener: L,
     service: S,
     builder: Builder<TokioExecutor>,
+    max_connections: Option<usize>,
     signal: Signal,
     shutdown_timeout: Duration,
 }
@@ -115,6 +121,21 @@ impl<L: Listener, S> Serve<L, S> {
         Self { builder: builder.executor(TokioExecutor::new()), ..self }
     }
 
+    /// Sets how many connections are served at a time.
+    ///
+    /// There is no limit by default. Web servers keep connections that they may not need, so at the limit a new one is accepted
+    /// all the same, and the one that has been without a request for longest is closed for it. If none is idle, accepting stops
+    /// until one ends or becomes idle; the system's queue holds the others for so long.
+    ///
+    /// A connection that is closed so may be sent a request at that very moment, which is then lost unless the web server repeats
+    /// it, as nginx does. So the limit should be larger than what the web server keeps (`keepalive` of nginx, `pool-max-conn` of
+    /// HAProxy). A new connection counts as busy until its first request, for a second at most.
+    ///
+    /// There may be one connection more than the limit for the moment that the closing takes. A limit of 0 is taken as 1.
+    pub fn with_max_connections(self, connections: usize) -> Self {
+        Self { max_connections: Some(connections), ..self }
+    }
+
     /// The address that the listener is bound to.
     pub fn local_addr(&self) -> io::Result<L::Addr> {
         self.listener.local_addr()
@@ -124,7 +145,8 @@ impl<L: Listener, S> Serve<L, S> {
 impl<L: Listener, S: SendService> Serve<L, S> {
     async fn run(mut self) -> io::Result<()> {
         self.builder.with_default_timer(TokioTimer::new());
-        let connections = Connections::new(self.builder, self.service);
+        let seats = self.max_connections.map(Seats::new);
+        let connections = Connections::new(self.builder, self.service, seats);
         let mut acceptor = Acceptor::new(self.listener, connections);
         tokio::select! {
             biased;
@@ -151,6 +173,7 @@ impl<L: fmt::Debug, S> fmt::Debug for Serve<L, S> {
         f.debug_struct("Serve")
             .field("listener", &self.listener)
             .field("builder", &self.builder)
+            .field("max_connections", &self.max_connections)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,11 @@
-use http_body::Body;
+use std::task::{Context, Poll};
 
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::transport::Transport;
+use crate::body::Incoming;
 use crate::server::HttpService;
 
 /// What [`serve`](crate::serve()) takes: an [`HttpService`] that can run on any thread.
@@ -25,4 +31,32 @@ impl<S> SendService for S where
         + Send
         + 'static
 {
+}
+
+/// Puts the [`Transport`] of a connection into its requests.
+#[derive(Clone)]
+pub(super) struct WithTransport<S> {
+    service: S,
+    transport: Transport,
+}
+
+impl<S> WithTransport<S> {
+    pub(super) fn new(service: S, transport: Transport) -> Self {
+        Self { service, transport }
+    }
+}
+
+impl<S: SendService> Service<Request<Incoming>> for WithTransport<S> {
+    type Response = Response<S::ResBody>;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        HttpService::poll_ready(&mut self.service, cx)
+    }
+
+    fn call(&mut self, mut request: Request<Incoming>) -> S::Future {
+        request.extensions_mut().insert(self.transport.clone());
+        HttpService::call(&mut self.service, request)
+    }
 }

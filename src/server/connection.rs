@@ -53,6 +53,8 @@ pub struct Connection<I, S: HttpService, E = InPlace> {
     must_flush: bool,
     /// How many bytes arrived.
     received: u64,
+    /// How many had when it was closed for being idle.
+    closed_idle: Option<u64>,
     alarm: Alarm,
     ages: Ages,
     observed: ObservedConnection,
@@ -122,6 +124,7 @@ where
             is_full: false,
             must_flush: false,
             received: 0,
+            closed_idle: None,
             alarm,
             ages: Ages::default(),
             observed,
@@ -144,6 +147,23 @@ where
     /// Meant for when the connection has resolved. Before that, records may be lost that were read or queued.
     pub fn into_parts(self) -> Parts<I, S> {
         Parts { io: self.io, service: self.dispatch.service }
+    }
+
+    /// How many bytes have arrived, if it waits for a request. A later call tells with the same number that none came since.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn idle_mark(&self) -> Option<u64> {
+        let is_serving = self.phase == Phase::Serving && !self.is_last();
+        let is_idle = is_serving && self.dispatch.exchanges.is_empty() && !self.must_flush;
+        is_idle.then_some(self.received)
+    }
+
+    /// Closes a connection that waits for a request; it is to be polled on.
+    ///
+    /// It does not wait for the peer to close too: no answer is under way to it that a reset would destroy.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn close_idle(&mut self) {
+        self.closed_idle = Some(self.received);
+        self.end();
     }
 
     fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -253,7 +273,8 @@ where
                 Poll::Ready(Err(_already_gone)) => self.phase = Phase::Closed,
             }
         }
-        if self.phase == Phase::Draining && self.is_eof {
+        let is_drained = self.is_eof || self.closed_idle == Some(self.received);
+        if self.phase == Phase::Draining && is_drained {
             self.phase = Phase::Closed;
         }
         if self.phase == before { Poll::Pending } else { Poll::Ready(()) }

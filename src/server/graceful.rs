@@ -98,6 +98,11 @@ where
     pub fn into_inner(self) -> Connection<I, S, E> {
         self.connection
     }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn connection(&mut self) -> &mut Connection<I, S, E> {
+        &mut self.connection
+    }
 }
 
 impl<I, S, E> Future for GracefulConnection<I, S, E>

@@ -77,6 +77,10 @@ impl Listener for AnyListener {
         self.local_addr()
     }
 
+    fn any_addr(&self) -> Option<AnyAddr> {
+        self.local_addr().ok()
+    }
+
     fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
         match (&io.0, addr) {
             (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),

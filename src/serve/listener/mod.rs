@@ -116,7 +116,7 @@ fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
 
 /// What accepts the connections that [`serve`](crate::serve()) serves.
 ///
-/// It is axum's trait of the same name, and two provided methods.
+/// It is axum's trait of the same name, and three provided methods.
 ///
 /// # Examples
 ///
@@ -167,6 +167,13 @@ pub trait Listener: Send + 'static {
 
     /// The address that this listener is bound to.
     fn local_addr(&self) -> io::Result<Self::Addr>;
+
+    /// The same in the form that requests are told, in their [`Transport`](crate::Transport), and that logs show.
+    ///
+    /// `None` unless implemented. It is asked for once, when serving begins.
+    fn any_addr(&self) -> Option<AnyAddr> {
+        None
+    }
 
     /// Who is at the other end of a connection, as far as the system vouches for it.
     ///

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::address::{Address, Host};
-use super::{AnyListener, BACKLOG, Listener, Peer, WebServerAddrs, accept, cannot_listen};
+use super::{AnyAddr, AnyListener, BACKLOG, Listener, Peer, WebServerAddrs, accept, cannot_listen};
 use crate::trace::{debug, warn};
 
 /// Options of a TCP listener that [`bind`](super::bind) has no words for.
@@ -124,6 +124,10 @@ impl Listener for TcpListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.local_addr()
+    }
+
+    fn any_addr(&self) -> Option<AnyAddr> {
+        self.local_addr().ok().map(AnyAddr::Tcp)
     }
 
     fn peer(&self, _io: &TcpStream, addr: &SocketAddr) -> Peer {

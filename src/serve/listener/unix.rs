@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
 
-use super::{AnyListener, BACKLOG, Credentials, Listener, Peer, accept, cannot_listen};
+use super::{AnyAddr, AnyListener, BACKLOG, Credentials, Listener, Peer, accept, cannot_listen};
 
 pub(super) use tokio::net::UnixStream;
 
@@ -150,6 +150,11 @@ impl Listener for UnixListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.local_addr()
+    }
+
+    fn any_addr(&self) -> Option<AnyAddr> {
+        let addr = self.local_addr().ok()?;
+        Some(AnyAddr::Unix(addr.as_pathname().map(PathBuf::from)))
     }
 
     fn peer(&self, io: &UnixStream, _addr: &SocketAddr) -> Peer {
