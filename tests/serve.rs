@@ -6,8 +6,8 @@ mod web_server;
 use std::future::{pending, ready};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,7 @@ use tokio::sync::{Barrier, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower_fastcgi::listener::{Listener, bind};
-use tower_fastcgi::server::Builder;
+use tower_fastcgi::server::{Builder, Observer, RequestEnd};
 use tower_fastcgi::{Serve, serve};
 
 use self::in_memory::InMemory;
@@ -437,4 +437,116 @@ async fn a_body_is_sent_as_it_is_made() {
     drop(frames);
     assert_eq!(web_server.part().await, Part::Stdout(Vec::new()));
     assert_eq!(web_server.part().await, Part::End);
+}
+
+/// Counts as a metrics exporter would.
+#[derive(Clone, Default)]
+struct Metrics(Arc<Gauges>);
+
+#[derive(Default)]
+struct Gauges {
+    connections: AtomicUsize,
+    requests: AtomicUsize,
+    served: AtomicUsize,
+    ends: Mutex<Vec<&'static str>>,
+}
+
+impl Metrics {
+    fn live(&self) -> (usize, usize) {
+        let Gauges { connections, requests, .. } = &*self.0;
+        (connections.load(Ordering::SeqCst), requests.load(Ordering::SeqCst))
+    }
+
+    async fn wait_for(&self, live: (usize, usize)) {
+        bounded(async {
+            while self.live() != live {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    fn ends(&self) -> Vec<&'static str> {
+        let mut ends = std::mem::take(&mut *self.0.ends.lock().unwrap());
+        ends.sort();
+        ends
+    }
+}
+
+impl Observer for Metrics {
+    fn connection_opened(&self) {
+        self.0.connections.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn connection_closed(&self, outcome: Option<&tower_fastcgi::Result<()>>) {
+        self.0.ends.lock().unwrap().push(match outcome {
+            None => "dropped",
+            Some(Ok(())) => "ok",
+            Some(Err(error)) if error.is_protocol() => "protocol",
+            Some(Err(error)) if error.is_canceled() => "canceled",
+            Some(Err(_)) => "other",
+        });
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn request_began(&self) {
+        self.0.requests.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn request_ended(&self, _: &RequestEnd) {
+        self.0.served.fetch_add(1, Ordering::SeqCst);
+        self.0.requests.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_everything_and_nothing_is_left_after_load() {
+    let metrics = Metrics::default();
+    let mut builder = Builder::new();
+    builder.observer(metrics.clone());
+    let (app, mut calls) = hanging();
+    let app = app.route("/quick", get("hello"));
+    let (listener, network) = InMemory::new();
+    let _server =
+        Running::start(serve(listener, app).with_builder(builder).with_max_connections(40));
+
+    let load = (0..20).map(|_| {
+        let mut web_server = WebServer::kept(network.connect());
+        tokio::spawn(async move {
+            for _ in 0..10 {
+                assert_eq!(web_server.get("/quick").await.body(), "hello");
+            }
+        })
+    });
+    for load in load.collect::<Vec<_>>() {
+        load.await.unwrap();
+    }
+    metrics.wait_for((0, 0)).await;
+    assert_eq!(metrics.0.served.load(Ordering::SeqCst), 200);
+    assert_eq!(metrics.ends(), ["ok"; 20]);
+
+    let mut left = WebServer::kept(network.connect());
+    left.send(&empty("/")).await;
+    bounded(calls.recv()).await.unwrap();
+    let mut wrong = WebServer::kept(network.connect());
+    wrong.send_bytes(b"GET / HTTP/1.1\r\n\r\n").await;
+    metrics.wait_for((2, 1)).await;
+    drop((left, wrong));
+    metrics.wait_for((0, 0)).await;
+    assert_eq!(metrics.ends(), ["canceled", "protocol"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_is_told_of_a_connection_that_made_room() {
+    let metrics = Metrics::default();
+    let mut builder = Builder::new();
+    builder.observer(metrics.clone());
+    let (listener, network) = InMemory::new();
+    let serve = serve(listener, hello()).with_builder(builder).with_max_connections(1);
+    let _server = Running::start(serve);
+    let mut evicted = WebServer::kept(network.connect());
+    evicted.get("/").await;
+    let mut kept = WebServer::kept(network.connect());
+    kept.get("/").await;
+    assert_eq!((metrics.live(), metrics.ends()), ((1, 0), vec!["ok"]));
 }

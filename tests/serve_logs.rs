@@ -42,14 +42,17 @@ impl Lines {
     }
 
     fn of_level(&self, level: &str) -> Vec<String> {
-        let bytes = self.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
+        let text = self.text();
         let of_level = |line: &&str| line.trim_start().starts_with(level);
         text.lines()
             .filter(of_level)
             .filter(|line| line.contains(" tower_fastcgi::"))
             .map(str::to_owned)
             .collect()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
     /// Waits for a line; what is logged is often logged only after the peer has noticed.
@@ -210,4 +213,107 @@ async fn a_connection_from_elsewhere_than_the_web_servers_is_told_at_debug() {
     let line = lines.wait_for("DEBUG").await;
     assert!(line.contains(&client.local_addr().unwrap().to_string()), "{line}");
     lines.assert_quiet();
+}
+
+#[tokio::test]
+async fn a_request_is_a_span_within_that_of_its_connection() {
+    let (lines, _guard) = Lines::capture();
+    let listener = bind("127.0.0.1:0").await.unwrap();
+    let local = listener.local_addr().unwrap().to_string();
+    let tell = async || tracing::info!(target: "app", "in the handler");
+    let app = Router::new().route("/told/{id}", get(tell));
+    tokio::spawn(serve(listener, app).into_future());
+    let io = TcpStream::connect(&local).await.unwrap();
+    let peer = io.local_addr().unwrap();
+    let mut web_server = WebServer::kept(io);
+    for (path, status) in [("/told/7", 200), ("/none", 404)] {
+        web_server.get(&format!("{path}?x=1")).await;
+        let ended = lines.of_level("DEBUG").pop().unwrap();
+        let spans = format!(
+            "connection{{peer={peer} local={local}}}:request{{method=GET path=\"{path}\" remote=192.0.2.7:40000}}: "
+        );
+        assert!(ended.contains(&spans), "{ended} does not contain {spans}");
+        assert!(ended.contains(&format!("request ended status={status} complete=true duration=")));
+    }
+    let text = lines.text();
+    let told = text.lines().find(|line| line.contains("in the handler")).unwrap();
+    assert!(told.contains(":request{method=GET path=\"/told/7\""), "{told}");
+}
+
+/// On an executor too, which multiplexed requests run on.
+#[tokio::test]
+async fn a_multiplexed_request_is_a_span_within_that_of_its_connection() {
+    let (lines, _guard) = Lines::capture();
+    let (called, mut calls) = mpsc::channel(4);
+    let handler = async move || {
+        tracing::info!(target: "app", "in the handler");
+        called.send(()).await.unwrap();
+        pending::<()>().await
+    };
+    let network = start(Router::new().route("/", get(handler)));
+    let mut web_server = WebServer::kept(network.connect());
+    web_server.send(&empty("/")).await;
+    let mut second = web_server.head(&empty("/"));
+    set_ids(&mut second, 2);
+    web_server.send_bytes(&second).await;
+    for _ in 0..2 {
+        bounded(calls.recv()).await.unwrap();
+    }
+    let text = lines.text();
+    let told: Vec<_> = text.lines().filter(|line| line.contains("in the handler")).collect();
+    assert_eq!(told.len(), 2);
+    for line in told {
+        assert!(line.contains("connection{peer=unknown}:request{method=GET path=\"/\""), "{line}");
+    }
+}
+
+fn set_ids(records: &mut [u8], id: u8) {
+    let mut rest = records;
+    while let [_version, _kind, _high, low, len1, len0, padding, ..] = rest {
+        *low = id;
+        let len = 8 + usize::from(u16::from_be_bytes([*len1, *len0])) + usize::from(*padding);
+        rest = &mut rest[len..];
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_may_be_secret_is_logged() {
+    const SECRETS: [&str; 6] =
+        ["in-query", "in-cookie", "in-token", "in-param", "in-body", "in-head"];
+    let (lines, _guard) = Lines::capture();
+    let secret = async || ([("x-answer", "in-head")], "in-body");
+    let broken = async || -> &str { panic!("as told") };
+    let network = start(Router::new().route("/", get(secret)).route("/broken", get(broken)));
+    let ask = async |uri: &str, extra: &str| {
+        let request = Request::get(uri)
+            .header("cookie", "session=in-cookie")
+            .header("authorization", "Bearer in-token")
+            .header("x-extra", extra)
+            .body(Bytes::from("in-body"))
+            .unwrap();
+        let mut web_server = WebServer::new(network.connect());
+        web_server.client.push(("SSL_CLIENT_CERT", "in-param".into()));
+        web_server.exchange(&request).await.status().as_u16()
+    };
+    assert_eq!(ask("/?key=in-query", "").await, 200);
+    assert_eq!(ask("/broken?key=in-query", "").await, 500);
+    assert_eq!(ask("/?key=in-query", &"in-cookie".repeat(20_000)).await, 431);
+    // No number, and so refused.
+    let mut web_server = WebServer::new(network.connect());
+    let odd = Request::get("/?key=in-query").header("content-length", "in-param");
+    web_server.send_head(&odd.body(Bytes::new()).unwrap()).await;
+    assert_eq!(web_server.response().await.status(), 400);
+    // No FastCGI at all.
+    let mut connection = network.connect();
+    connection.write_all(b"GET /?in-query HTTP/1.1\r\nCookie: in-cookie\r\n\r\n").await.unwrap();
+    connection.shutdown().await.unwrap();
+    bounded(connection.read_to_end(&mut Vec::new())).await.unwrap();
+    lines.wait_for("WARN").await;
+
+    let text = lines.text();
+    assert!(text.contains("request ended status=200"), "{text}");
+    assert!(text.contains("TRACE"), "{text}");
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} is in {text}");
+    }
 }

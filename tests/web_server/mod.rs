@@ -127,7 +127,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> WebServer<Io> {
         part
     }
 
-    fn head(&self, request: &Request<Bytes>) -> Vec<u8> {
+    /// All of a request but its body, as it goes over the wire.
+    pub fn head(&self, request: &Request<Bytes>) -> Vec<u8> {
         let begin = BeginRequest { role: Role::Responder.value(), keep_conn: self.keep_conn };
         let mut wire = Vec::new();
         put_record(&mut wire, RecordType::BeginRequest, Some(id()), &begin.encode());
