@@ -200,3 +200,30 @@ async fn bodies_of_known_and_of_unknown_length() {
     let too_large = Request::post("/").body("x".repeat(3 * 1024 * 1024)).unwrap();
     assert_eq!(both.ask(too_large).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+#[tokio::test]
+async fn fallbacks() {
+    let inner = Router::new()
+        .route("/item", get("item"))
+        .fallback(async |uri: Uri| (StatusCode::GONE, format!("inner {uri}")));
+    let app = Router::new()
+        .route("/", get("root"))
+        .nest("/inner", inner)
+        .fallback(async |method: Method, uri: Uri| {
+            (StatusCode::NOT_FOUND, format!("outer {method} {uri}"))
+        })
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "not so"));
+    let both = Both::of(app).await;
+    assert_eq!(both.get("/inner/item").await.body(), "item");
+    let inner = both.get("/inner/none?a=1").await;
+    assert_eq!((inner.status(), &inner.body()[..]), (StatusCode::GONE, &b"inner /none?a=1"[..]));
+    let outer = both.ask(Request::put("/none/%20").body("ignored").unwrap()).await;
+    assert_eq!(outer.status(), StatusCode::NOT_FOUND);
+    assert_eq!(outer.body(), "outer PUT /none/%20");
+    let method = both.ask(Request::delete("/").body("").unwrap()).await;
+    assert_eq!(method.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(
+        (&method.headers()[header::ALLOW], &method.body()[..]),
+        (&"GET,HEAD".parse().unwrap(), &b"not so"[..])
+    );
+}

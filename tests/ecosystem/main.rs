@@ -10,5 +10,6 @@ mod handlers;
 mod in_memory;
 mod middleware;
 mod streaming;
+mod tower_layers;
 #[path = "../web_server/mod.rs"]
 mod web_server;
