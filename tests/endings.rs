@@ -641,6 +641,26 @@ fn a_panic_in_the_drop_of_a_handler_when_the_peer_closes_stays_within() {
 }
 
 #[test]
+fn a_panic_in_the_drop_of_a_response_extension_is_a_500_and_harms_nobody() {
+    for exec in Exec::BOTH {
+        let app = App::new(|request: Request<Incoming>| {
+            let mut response = text("fine");
+            if request.uri().path() == "/bomb" {
+                response.extensions_mut().insert(Arc::new(DropBomb));
+            }
+            ready(response)
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send(begin(9).keep_conn());
+        client.send(Ask::get("/bomb").keep_conn());
+        client.send(Ask::get("/").id(2).keep_conn());
+        server.run();
+        assert_eq!(client.response(1).status, 500, "{exec:?}");
+        assert_eq!(client.response(2).text(), "fine", "{exec:?}");
+    }
+}
+
+#[test]
 fn a_panic_in_the_drop_of_a_response_body_harms_nobody() {
     for exec in Exec::BOTH {
         let app = App::new(|request: Request<Incoming>| {

@@ -82,10 +82,12 @@ impl<S: HttpService> Driver<S> {
                     self.as_mut().project().state.set(State::Calling { future });
                 }
                 StateProj::Calling { future } => {
-                    let (head, body) = match ready!(future.poll(cx)) {
+                    let (mut head, body) = match ready!(future.poll(cx)) {
                         Ok(response) => response.into_parts(),
                         Err(error) => return Poll::Ready(Step::Failed(error.into())),
                     };
+                    // Here, where a panic of what the service put there is still its own.
+                    head.extensions.clear();
                     let (size, is_end) = (body.size_hint(), body.is_end_stream());
                     self.as_mut().project().state.set(State::Streaming { body });
                     return Poll::Ready(Step::Head { head, size, is_end });
