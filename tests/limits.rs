@@ -188,9 +188,31 @@ async fn params_that_take_too_long_leave_a_sibling_alone() {
         client.send(Ask::get("/").keep_conn());
         client.send(begin(2).keep_conn());
         server.advance(Duration::from_secs(31)).await;
+        assert_eq!(client.response(2).status, 408, "{exec:?}");
+        server.advance(Duration::from_secs(300)).await;
         latch.open();
         server.run();
         assert_eq!(client.response(1).text(), "parked", "{exec:?}");
+        assert!(client.write_half_is_shut());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_half_close_params_that_never_end_leave_a_sibling_alone() {
+    for exec in Exec::BOTH {
+        let mut builder = timed();
+        builder.half_close(true);
+        let (_, latch, app) = App::parked();
+        let (mut server, mut client) = serve_with(&builder, exec, app);
+        client.send(Ask::get("/").keep_conn());
+        client.send(begin(2).keep_conn());
+        server.run();
+        client.close();
+        server.advance(Duration::from_secs(300)).await;
+        latch.open();
+        server.run();
+        assert_eq!(client.response(1).text(), "parked", "{exec:?}");
+        assert!(server.error().is_incomplete(), "{exec:?}: {:?}", server.error());
     }
 }
 

@@ -346,7 +346,9 @@ where
         let has_exchanges = !self.dispatch.exchanges.is_empty();
         // The web server begins no other request before it has the answer to the last.
         let is_idle = is_serving && !has_exchanges && !self.must_flush;
-        let is_doomed = is_serving && has_exchanges && self.dispatch.failure.is_some();
+        // A request that comes too late or not at all costs its siblings nothing.
+        let is_broken = self.is_deaf || self.dispatch.is_cut;
+        let is_doomed = is_serving && has_exchanges && is_broken;
         let is_stalled = self.is_full && self.dispatch.is_multiplexed;
         let idle = match config.idle_timeout {
             _ if self.is_shutting_down => Timeout::Set(QUIET),
