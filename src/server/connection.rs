@@ -27,9 +27,9 @@ use crate::trace::{debug, trace};
 ///
 /// `Ok` when the connection ended between requests, by either side. Else the first error: [`Error::is_protocol`],
 /// [`Error::is_incomplete`] when it ended within a request, [`Error::is_canceled`] when it ended while complete requests were
-/// served, [`Error::is_timeout`], [`Error::is_io`], or [`Error::is_user`] when a response body failed after its head. In the last
-/// case the answer was broken off; a TCP connection should then be reset (zero linger), for behind some web servers only that
-/// shows the client that the answer is not complete.
+/// served, [`Error::is_timeout`], [`Error::is_io`], or [`Error::is_user`] when a response body failed after its head. With
+/// [`Error::is_user`] an answer was broken off, with [`Error::is_timeout`] it may have been; a TCP connection should then be reset
+/// (zero linger), for behind some web servers only that shows the client that the answer is not complete.
 ///
 /// # Cancel safety
 ///
