@@ -69,6 +69,15 @@
 //!
 //! Timeouts need a timer. `serve` sets tokio's; a [`server::Builder`] without one has no timeouts.
 //!
+//! # A response that begins before the upload has ended
+//!
+//! It may: an early refusal arrives whatever is left of the upload, because a closing connection reads and drops that. But the web
+//! servers do not carry both ways at once. nginx stops sending the upload when it has the head of the response, and Caddy does
+//! not read the response before it has sent the whole upload. So a handler that streams its request body back is sure of what the
+//! buffers hold, some hundred KiB. With more it comes to a stop, and a timeout ends it: nginx's `fastcgi_read_timeout` (60 s), and
+//! the client sees the response cut; or behind Caddy `write_timeout`, and the client gets a 502. Read the upload to its end
+//! first, or to a file, before answering more than that.
+//!
 //! # Cancel safety
 //!
 //! A handler is an async function that may be dropped at any of its awaits. That happens when the web server closes the

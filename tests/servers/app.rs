@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::sse::{Event, Sse};
@@ -93,7 +93,10 @@ fn router(stage: Stage) -> Router {
         .route("/early", any(early))
         .route("/first-bytes/{name}", any(first_bytes))
         .route("/download/{len}", get(download))
-        .route("/cut/{len}", get(cut))
+        .route("/cut/{len}", any(cut))
+        .route("/panic/{len}", get(panicking_body))
+        .route("/claim/{claimed}/{len}", get(claim))
+        .route("/held/{name}/{len}", get(held))
         .route("/echo", any(echo))
         .route("/endless/{name}", get(endless))
         .route("/silent/{name}", get(silent))
@@ -175,6 +178,32 @@ async fn cut(Path(len): Path<u64>, Query(query): Query<HashMap<String, String>>)
         response.headers_mut().insert(header::CONTENT_LENGTH, (2 * len).into());
     }
     response
+}
+
+/// Like `cut`, but the body panics instead.
+async fn panicking_body(len: Path<u64>, query: Query<HashMap<String, String>>) -> Response {
+    let response = cut(len, query).await;
+    response
+        .map(|body| Body::new(body.map_err(|_| -> Infallible { std::panic::panic_any(Expected) })))
+}
+
+/// `{len}` bytes after a Content-Length of `{claimed}`.
+async fn claim(Path((claimed, len)): Path<(u64, u64)>) -> impl IntoResponse {
+    let body = Body::from_stream(iter(Pattern::sized(len).map(Ok::<_, Infallible>)));
+    ([(header::CONTENT_LENGTH, claimed.to_string())], body)
+}
+
+/// `{len}` bytes, the second half not before the gate `{name}/rest` opens. The gate `{name}/begun` opens when the first half
+/// has been taken.
+async fn held(State(stage): State<Stage>, Path((name, len)): Path<(String, u64)>) -> Body {
+    let mut whole = Vec::from_iter(Pattern::sized(len));
+    let rest = whole.split_off(whole.len() / 2);
+    let gate = once(async move {
+        stage.open(&format!("{name}/begun"));
+        stage.pass(&format!("{name}/rest")).await;
+        Bytes::new()
+    });
+    Body::from_stream(iter(whole).chain(gate).chain(iter(rest)).map(Ok::<_, Infallible>))
 }
 
 async fn echo(body: Body) -> Body {

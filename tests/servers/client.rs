@@ -35,10 +35,18 @@ impl Client {
     }
 
     /// Sends a request. The body of the response is still to come.
-    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> Response<Incoming> {
+    pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {
+        self.try_send(request).await.expect("the server answers")
+    }
+
+    /// Sends a request that the server may fail to answer.
+    pub(crate) async fn try_send(
+        &mut self,
+        mut request: Request<Body>,
+    ) -> hyper::Result<Response<Incoming>> {
         request.headers_mut().entry("host").or_insert_with(|| "localhost".parse().expect("a name"));
         self.sender.ready().await.expect("the server keeps the connection");
-        self.sender.send_request(request).await.expect("the server answers")
+        self.sender.send_request(request).await
     }
 
     pub(crate) async fn fetch(&mut self, request: Request<Body>) -> Answer {

@@ -16,6 +16,7 @@ use crate::site::{RUNTIME, Site, Variant};
 
 mod accepted;
 mod app;
+mod application;
 mod caddy;
 mod client;
 mod config;
@@ -41,10 +42,11 @@ fn main() -> ExitCode {
 }
 
 fn trials(site: &Arc<LazySite>, enabled: bool) -> impl Iterator<Item = Trial> {
-    probes::all().into_iter().map(move |(name, probe)| {
+    let probes = probes::all().into_iter().filter(|probe| (probe.applies)(site.variant));
+    probes.map(move |probe| {
+        let name = format!("{}::{}", site.variant, probe.name);
         let site = site.clone();
-        Trial::test(format!("{}::{name}", site.variant), move || site.run(probe))
-            .with_ignored_flag(!enabled)
+        Trial::test(name, move || site.run(probe)).with_ignored_flag(!enabled)
     })
 }
 
@@ -61,7 +63,7 @@ impl LazySite {
 
     fn run(&self, probe: Probe) -> Result<(), Failed> {
         let site = self.site.get_or_init(|| self.start()).clone()?;
-        let bounded = async { tokio::time::timeout(PROBE_BOUND, probe(site.clone())).await };
+        let bounded = async { tokio::time::timeout(PROBE_BOUND, (probe.run)(site.clone())).await };
         let outcome = RUNTIME.block_on(AssertUnwindSafe(bounded).catch_unwind());
         let failure = match outcome {
             Ok(Ok(())) => return Ok(()),

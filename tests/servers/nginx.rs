@@ -13,6 +13,7 @@ pub(crate) fn command(
     application: &str,
     keep_conn: bool,
     request_buffering: bool,
+    extra: &str,
 ) -> io::Result<Command> {
     let site = replace(EXAMPLE, "listen 127.0.0.1:8080;", &format!("listen {address};"));
     let site = replace(&site, "server 127.0.0.1:9000;", &format!("server {application};"));
@@ -20,7 +21,7 @@ pub(crate) fn command(
     let site = set(&site, "fastcgi_request_buffering off;", request_buffering);
     std::fs::write(dir.join("site.conf"), site)?;
     let main = dir.join("nginx.conf");
-    std::fs::write(&main, MAIN.replace("DIR", &dir.display().to_string()))?;
+    std::fs::write(&main, MAIN.replace("DIR", &dir.display().to_string()).replace("EXTRA", extra))?;
 
     let mut command = Command::new("nginx");
     command.arg("-p").arg(dir).arg("-c").arg(main).args(["-e", "stderr"]);
@@ -49,6 +50,7 @@ http {
     proxy_temp_path DIR/proxy;
     scgi_temp_path DIR/scgi;
     uwsgi_temp_path DIR/uwsgi;
+    EXTRA
     include DIR/site.conf;
 }
 ";

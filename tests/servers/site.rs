@@ -14,10 +14,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tower_fastcgi::listener;
 
-use crate::accepted::{Accepted, Counted};
-use crate::app::{Stage, app};
+use crate::app::Stage;
+use crate::application::{Application, Options};
 use crate::client::{Answer, Client, RawClient, Seen};
 use crate::process::{POLL, Process, free_address};
 use crate::{caddy, nginx};
@@ -54,17 +53,28 @@ impl Variant {
         all
     }
 
-    fn socket(self) -> Socket {
+    /// Whether the application gets a request body as it comes, and not only when all of it has arrived.
+    pub(crate) fn streams_requests(self) -> bool {
+        !matches!(self, Self::Nginx { request_buffering: true, .. })
+    }
+
+    pub(crate) fn socket(self) -> Socket {
         match self {
             Self::Nginx { socket, .. } | Self::Caddy { socket } => socket,
         }
     }
 
     /// The command that serves on `address`, configured in `dir`.
-    fn command(self, dir: &Path, address: SocketAddr, application: &str) -> io::Result<Command> {
+    fn command(
+        self,
+        dir: &Path,
+        address: SocketAddr,
+        application: &str,
+        extra: &str,
+    ) -> io::Result<Command> {
         match self {
             Self::Nginx { keep_conn, request_buffering, .. } => {
-                nginx::command(dir, address, application, keep_conn, request_buffering)
+                nginx::command(dir, address, application, keep_conn, request_buffering, extra)
             }
             Self::Caddy { .. } => caddy::command(dir, address, application),
         }
@@ -95,26 +105,31 @@ pub(crate) struct Site {
     pub(crate) variant: Variant,
     pub(crate) address: SocketAddr,
     pub(crate) stage: Stage,
-    /// The server's connections to the application.
-    pub(crate) accepted: Accepted,
+    pub(crate) application: Application,
     process: Mutex<Process>,
     _dir: TempDir,
 }
 
 impl Site {
-    /// Starts the application and then the server, on another port if someone was faster.
     pub(crate) async fn start(variant: Variant) -> io::Result<Self> {
+        Self::start_with(variant, Options::default()).await
+    }
+
+    /// Starts the application and then the server, on another port if someone was faster.
+    pub(crate) async fn start_with(variant: Variant, options: Options) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
         let stage = Stage::new(dir.path().display());
-        let (application, accepted) = serve(variant.socket(), dir.path(), stage.clone()).await?;
+        let nginx = options.nginx;
+        let application =
+            Application::start(variant.socket(), dir.path(), stage.clone(), options).await?;
         let mut last = String::new();
         for _ in 0..START_ATTEMPTS {
             let address = free_address()?;
-            let mut command = variant.command(dir.path(), address, &application)?;
+            let mut command = variant.command(dir.path(), address, &application.address, nginx)?;
             let mut process = Process::spawn(&mut command, &dir.path().join("log"))?;
             if is_ready(&mut process, address, &stage).await {
                 let process = Mutex::new(process);
-                return Ok(Self { variant, address, stage, accepted, process, _dir: dir });
+                return Ok(Self { variant, address, stage, application, process, _dir: dir });
             }
             last = process.log_tail();
         }
@@ -131,7 +146,7 @@ impl Site {
 
     /// Whether the application gets a request body only when all of it has arrived.
     pub(crate) fn buffers_requests(&self) -> bool {
-        matches!(self.variant, Variant::Nginx { request_buffering: true, .. })
+        !self.variant.streams_requests()
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -169,20 +184,6 @@ impl Site {
     fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().expect("no holder panics")
     }
-}
-
-/// Serves the application and tells where, in the words of `listener::bind`.
-async fn serve(socket: Socket, dir: &Path, stage: Stage) -> io::Result<(String, Accepted)> {
-    let address = match socket {
-        Socket::Tcp => "127.0.0.1:0".to_owned(),
-        Socket::Unix => format!("unix:{}", dir.join("app.sock").display()),
-    };
-    let listener = Counted::new(listener::bind(&address).await?);
-    let accepted = listener.accepted();
-    let serve = tower_fastcgi::serve(listener, app(stage));
-    let address = serve.local_addr()?.to_string();
-    tokio::spawn(async { serve.await.expect("an accept loop has no end") });
-    Ok((address, accepted))
 }
 
 /// Waits until a request through the server reaches this very application: someone else may answer on the port.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use crate::app::SECRET;
 use crate::client::request;
-use crate::pattern::Digest;
+use crate::pattern::{Digest, MIB, Pattern};
 use crate::site::Site;
 
 pub(crate) async fn service_error_is_500(site: Arc<Site>) {
@@ -25,6 +25,46 @@ pub(crate) async fn cut_answer_of_known_length_is_seen(site: Arc<Site>) {
 /// nginx shows it however it is set up. Caddy 2.6 takes any end of the connection for the end of the answer.
 pub(crate) async fn cut_answer_of_unknown_length(site: Arc<Site>) {
     assert_eq!(is_cut(&site, "/cut/300000?length=unknown").await, !site.is_caddy());
+}
+
+/// A body that panics is one that fails.
+pub(crate) async fn panicking_body_of_known_length_is_seen(site: Arc<Site>) {
+    assert!(is_cut(&site, "/panic/300000").await);
+}
+
+pub(crate) async fn panicking_body_of_unknown_length(site: Arc<Site>) {
+    assert_eq!(is_cut(&site, "/panic/300000?length=unknown").await, !site.is_caddy());
+}
+
+pub(crate) async fn body_shorter_than_its_length_is_seen(site: Arc<Site>) {
+    assert!(is_cut(&site, "/claim/400000/300000").await);
+}
+
+/// What is above the announced length is not sent, lest it pass for something else.
+pub(crate) async fn body_longer_than_its_length(site: Arc<Site>) {
+    let mut client = site.connect().await;
+    for _ in 0..2 {
+        let answer = client.fetch(request("GET", "/claim/300000/400000", "")).await;
+        let whole: Vec<u8> = Pattern::sized(400_000).flatten().collect();
+        assert_eq!(answer.header("content-length"), ["300000"]);
+        assert!(answer.body == whole[..300_000], "{} bytes", answer.body.len());
+    }
+}
+
+/// A response that fails while the client still uploads. A server that comes to know of it in time makes it a 502, and Caddy
+/// hides what it always hides.
+pub(crate) async fn cut_answer_while_the_upload_goes_on(site: Arc<Site>) {
+    for (path, is_shown) in
+        [("/cut/300000", true), ("/cut/300000?length=unknown", !site.is_caddy())]
+    {
+        let upload = request("POST", path, Pattern::sized(8 * MIB));
+        let Ok(response) = site.connect().await.try_send(upload).await else { continue };
+        let status = response.status();
+        let is_cut = Digest::of(response.into_body()).await.is_err();
+        assert!(status == StatusCode::OK || status == StatusCode::BAD_GATEWAY, "{status}");
+        assert!(is_cut || status == StatusCode::BAD_GATEWAY || !is_shown, "{path}");
+    }
+    assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
 }
 
 async fn is_cut(site: &Site, path: &str) -> bool {

@@ -30,7 +30,7 @@ pub(crate) async fn requests_at_a_time(site: Arc<Site>) {
 pub(crate) async fn requests_one_after_the_other(site: Arc<Site>) {
     let site = Site::start(site.variant).await.expect("it started before");
     let mut client = site.connect().await;
-    let before = site.accepted.count();
+    let before = site.application.accepted.count();
     for n in 0..SEQUENCE {
         let path = format!("/number/{n}");
         let body = format!("body {n}");
@@ -39,7 +39,7 @@ pub(crate) async fn requests_one_after_the_other(site: Arc<Site>) {
         assert_eq!((seen.get("method"), seen.get("uri")), (method, &*path));
         assert!(seen.get("body").starts_with(&format!("{} bytes ", body.len())), "request {n}");
     }
-    let opened = site.accepted.count() - before;
+    let opened = site.application.accepted.count() - before;
     assert_eq!(opened, if site.is_kept() { 0 } else { SEQUENCE });
 }
 

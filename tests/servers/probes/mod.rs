@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::site::Site;
+use crate::site::{Site, Variant};
 
 mod downloads;
 mod failures;
@@ -13,20 +13,34 @@ mod load;
 mod methods;
 mod params;
 mod responses;
+mod shutdown;
 mod streams;
 mod uploads;
 mod uris;
 
-/// A check against a running site; it panics when it fails.
-pub(crate) type Probe = fn(Arc<Site>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A check against a running site.
+#[derive(Clone, Copy)]
+pub(crate) struct Probe {
+    pub(crate) name: &'static str,
+    /// Panics when the check fails.
+    pub(crate) run: fn(Arc<Site>) -> Check,
+    /// Which servers it is for.
+    pub(crate) applies: fn(Variant) -> bool,
+}
+
+type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 macro_rules! probes {
-    ($($module:ident::$name:ident,)*) => {
-        vec![$((concat!(stringify!($module), "::", stringify!($name)), (|site| Box::pin($module::$name(site))) as Probe),)*]
+    ($($module:ident::$name:ident $(if $applies:ident)?,)*) => {
+        vec![$(Probe {
+            name: concat!(stringify!($module), "::", stringify!($name)),
+            run: |site| Box::pin($module::$name(site)),
+            applies: |_variant| true $(&& Variant::$applies(_variant))?,
+        },)*]
     };
 }
 
-pub(crate) fn all() -> Vec<(&'static str, Probe)> {
+pub(crate) fn all() -> Vec<Probe> {
     probes![
         methods::arrive_unchanged,
         methods::carry_bodies,
@@ -70,6 +84,7 @@ pub(crate) fn all() -> Vec<(&'static str, Probe)> {
         uploads::reach_the_application_as_they_come,
         uploads::that_the_client_leaves,
         uploads::answered_early,
+        uploads::chunked_answered_early,
         downloads::of_known_length,
         downloads::of_unknown_length,
         downloads::of_100_mib,
@@ -92,6 +107,15 @@ pub(crate) fn all() -> Vec<(&'static str, Probe)> {
         failures::panic_is_500,
         failures::cut_answer_of_known_length_is_seen,
         failures::cut_answer_of_unknown_length,
+        failures::panicking_body_of_known_length_is_seen,
+        failures::panicking_body_of_unknown_length,
+        failures::body_shorter_than_its_length_is_seen,
+        failures::body_longer_than_its_length,
+        failures::cut_answer_while_the_upload_goes_on,
         streams::echo,
+        streams::echo_of_64_mib,
+        shutdown::finishes_what_is_under_way if streams_requests,
+        shutdown::hands_over_to_a_successor if streams_requests,
+        shutdown::drops_the_rest_at_the_deadline if streams_requests,
     ]
 }

@@ -1,13 +1,17 @@
 //! Responses that take their time.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper_util::rt::TokioTimer;
+use tokio::time::timeout;
 
+use crate::application::{Options, Outcome};
 use crate::client::request;
-use crate::pattern::{Digest, KIB, Pattern};
+use crate::pattern::{Digest, KIB, MIB, Pattern};
 use crate::site::{LONG_ENOUGH, Site};
 
 /// The first event arrives while the second one is still held back. On a connection that is not kept, nginx gathers.
@@ -63,12 +67,19 @@ pub(crate) async fn client_leaves_a_silent_handler(site: Arc<Site>) {
     client.write(b"GET /silent/handler HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     site.stage.pass("handler/begun").await;
     drop(client);
+    let left = Instant::now();
     if site.is_caddy() {
         assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
         site.stage.open("handler/answer");
         site.stage.pass("handler/answered").await;
     } else {
         site.stage.pass("handler/left").await;
+        let heard = left.elapsed();
+        println!(
+            "{}: a silent handler was cancelled {heard:?} after its client left",
+            site.variant
+        );
+        assert!(heard < Duration::from_secs(2), "{heard:?}");
         assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
     }
 }
@@ -83,3 +94,28 @@ pub(crate) async fn echo(site: Arc<Site>) {
         assert_eq!(digest.to_string(), Pattern::digest(len).to_string());
     }
 }
+
+/// An echo of more than the buffers take comes to a stop, and a timeout ends it: behind Caddy, which does not read, the
+/// application's, behind nginx, which does not send, nginx's own.
+pub(crate) async fn echo_of_64_mib(site: Arc<Site>) {
+    let mut options = Options { nginx: "fastcgi_read_timeout 1s;", ..Options::default() };
+    options.builder.timer(TokioTimer::new()).write_timeout(Duration::from_secs(1));
+    let site = Site::start_with(site.variant, options).await.expect("it started before");
+    let ended = timeout(ECHO_BOUND, async {
+        let upload = request("POST", "/echo", Pattern::sized(64 * MIB));
+        let response = site.connect().await.try_send(upload).await.expect("the head arrives");
+        let status = response.status();
+        let is_whole = Digest::of(response.into_body()).await.is_ok();
+        (status.as_u16(), is_whole, site.application.failure().await)
+    });
+    let expected = if site.is_caddy() {
+        (502, true, Outcome::Timeout)
+    } else {
+        (200, false, Outcome::Incomplete)
+    };
+    assert_eq!(ended.await.expect("it does not hang"), expected);
+    assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
+}
+
+/// Far above the timeouts that are to end it.
+const ECHO_BOUND: Duration = Duration::from_secs(30);

@@ -100,12 +100,25 @@ pub(crate) async fn that_the_client_leaves(site: Arc<Site>) {
 
 /// An answer that does not wait for 20 MiB of upload: it must arrive, and neither side may hang.
 pub(crate) async fn answered_early(site: Arc<Site>) {
-    let client = site.connect_raw().await;
-    let (read, mut write) = client.0.into_split();
-    let head = post_head("/early", 20 * MIB);
+    let chunks = Pattern::sized(20 * MIB).map(Vec::from);
+    answer_early(&site, post_head("/early", 20 * MIB), chunks).await;
+}
+
+pub(crate) async fn chunked_answered_early(site: Arc<Site>) {
+    let head = "POST /early HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = Pattern::sized(20 * MIB)
+        .map(|chunk| [format!("{:x}\r\n", chunk.len()).as_bytes(), &chunk, b"\r\n"].concat());
+    answer_early(&site, head.to_owned(), chunks.chain([b"0\r\n\r\n".to_vec()])).await;
+}
+
+async fn answer_early<C>(site: &Site, head: String, chunks: C)
+where
+    C: Iterator<Item = Vec<u8>> + Send + 'static,
+{
+    let (read, mut write) = site.connect_raw().await.0.into_split();
     let upload = tokio::spawn(async move {
         write.write_all(head.as_bytes()).await?;
-        for chunk in Pattern::sized(20 * MIB) {
+        for chunk in chunks {
             write.write_all(&chunk).await?;
         }
         io::Result::Ok(write)
@@ -135,6 +148,6 @@ async fn upload_chunked(site: &Site, len: u64) {
     assert_eq!(seen.header("content-length"), Vec::from_iter(expected.as_deref()));
 }
 
-fn post_head(path: &str, len: u64) -> String {
+pub(super) fn post_head(path: &str, len: u64) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len}\r\n\r\n")
 }

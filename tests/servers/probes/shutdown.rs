@@ -1,0 +1,145 @@
+//! The application ends, or makes room for its successor, while the web server goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::uploads::post_head;
+use crate::app::Stage;
+use crate::application::{Application, Options, Outcome};
+use crate::client::request;
+use crate::pattern::{Digest, KIB, Pattern};
+use crate::process::POLL;
+use crate::site::{LONG_ENOUGH, Site, Socket};
+
+/// Uploads and streams that are under way are served to their end, and the connections that nginx keeps do not hold the end up.
+pub(crate) async fn finishes_what_is_under_way(site: Arc<Site>) {
+    let site = Arc::new(Site::start(site.variant).await.expect("it started before"));
+    let mut requests = JoinSet::new();
+    for n in 0..EACH {
+        requests.spawn(held_upload(site.clone(), n));
+        requests.spawn(held_download(site.clone(), n));
+    }
+    for n in 0..EACH {
+        site.stage.pass(&format!("upload-{n}")).await;
+        site.stage.pass(&format!("download-{n}/begun")).await;
+    }
+    site.application.shut_down();
+    let early = timeout(LONG_ENOUGH, site.application.end()).await;
+    assert!(early.is_err(), "requests are under way");
+    for n in 0..EACH {
+        site.stage.open(&format!("upload-{n}/rest"));
+        site.stage.open(&format!("download-{n}/rest"));
+    }
+    requests.join_all().await;
+    ends_well(&site.application).await;
+    assert_eq!(site.application.failures().await, []);
+}
+
+async fn held_upload(site: Arc<Site>, n: u64) {
+    let (part, whole) = (100 * KIB, 160 * KIB + n);
+    let body: Vec<u8> = Pattern::sized(whole).flatten().collect();
+    let (first, rest) = body.split_at(part as usize);
+    let mut client = site.connect_raw().await;
+    client.write(post_head(&format!("/first-bytes/upload-{n}"), whole).as_bytes()).await;
+    client.write(first).await;
+    site.stage.pass(&format!("upload-{n}/rest")).await;
+    client.write(rest).await;
+    assert_eq!(client.read_answer().await.text(), Pattern::digest(whole).to_string());
+}
+
+async fn held_download(site: Arc<Site>, n: u64) {
+    let len = 160 * KIB + n;
+    let path = format!("/held/download-{n}/{len}");
+    let response = site.connect().await.send(request("GET", &path, "")).await;
+    let digest = Digest::of(response.into_body()).await.expect("the answer is whole");
+    assert_eq!(digest.to_string(), Pattern::digest(len).to_string());
+}
+
+/// A successor takes the address over while clients go on. On a Unix socket none of them notices. On TCP, whoever connects in the
+/// instant in which the old listener closes is reset.
+pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
+    let site = Arc::new(Site::start(site.variant).await.expect("it started before"));
+    let answers = Arc::new(Answers::default());
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        clients.spawn(ask_again_and_again(site.clone(), answers.clone()));
+    }
+    while answers.all.load(Ordering::SeqCst) < CLIENTS * QUESTIONS / 4 {
+        sleep(POLL).await;
+    }
+    let first = &site.application;
+    let stage = Stage::new("the successor");
+    let successor = Application::start_at(&first.address, stage, Options::default()).await;
+    let successor = successor.expect("the address can be shared");
+    first.shut_down();
+    assert!(answers.all.load(Ordering::SeqCst) < CLIENTS * QUESTIONS, "clients go on");
+    clients.join_all().await;
+
+    let lost = answers.lost.load(Ordering::SeqCst);
+    let excusable = if site.variant.socket() == Socket::Tcp { CLIENTS } else { 0 };
+    assert!(lost <= excusable, "{lost} requests were lost");
+    ends_well(first).await;
+    assert_eq!(first.failures().await, []);
+    assert_eq!(site.get("/identity").await.text(), "the successor");
+    assert!(successor.accepted.count() > 0);
+}
+
+#[derive(Default)]
+struct Answers {
+    all: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
+    let mut client = site.connect().await;
+    for n in 0..QUESTIONS as u64 {
+        let (method, path) = if n % 2 == 0 { ("GET", "/number") } else { ("POST", "/number") };
+        let len = n % 2 * n * KIB;
+        let answer = client.fetch(request(method, path, Pattern::sized(len))).await;
+        answers.all.fetch_add(1, Ordering::SeqCst);
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.seen().get("body"), Pattern::digest(len).to_string());
+        } else {
+            assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+            answers.lost.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Handlers that hang and streams without end are dropped at the deadline. That closes their connections, which nginx without
+/// `fastcgi_keep_conn` and Caddy take for the end of a stream of unknown length.
+pub(crate) async fn drops_the_rest_at_the_deadline(site: Arc<Site>) {
+    let options = Options { shutdown_timeout: Some(LONG_ENOUGH), ..Options::default() };
+    let site = Site::start_with(site.variant, options).await.expect("it started before");
+    let (mut silent, mut stream) = (site.connect().await, site.connect().await);
+    let silent =
+        tokio::spawn(async move { silent.fetch(request("GET", "/silent/hung", "")).await.status });
+    let stream = tokio::spawn(async move {
+        let response = stream.send(request("GET", "/held/stream/300000", "")).await;
+        Digest::of(response.into_body()).await
+    });
+    site.stage.pass("hung/begun").await;
+    site.stage.pass("stream/begun").await;
+    site.application.shut_down();
+    ends_well(&site.application).await;
+    site.stage.pass("hung/left").await;
+    assert_eq!(silent.await.expect("no panic"), StatusCode::BAD_GATEWAY);
+    assert_eq!(stream.await.expect("no panic").is_err(), site.is_kept());
+    assert_eq!(site.application.failures().await, [Outcome::Dropped; 2]);
+}
+
+async fn ends_well(application: &Application) {
+    let end = timeout(END_BOUND, application.end()).await;
+    end.expect("nothing holds the end up").expect("a shutdown is no error");
+}
+
+const EACH: u64 = 100;
+const CLIENTS: usize = 8;
+const QUESTIONS: usize = 64;
+/// Below the deadline of a shutdown.
+const END_BOUND: Duration = Duration::from_secs(15);
