@@ -45,7 +45,8 @@
 //!
 //! # Options and defaults
 //!
-//! All are options of [`server::Builder`], to be passed to `serve` with `with_builder`.
+//! All are options of [`server::Builder`], to be passed to `serve` with `with_builder`. How many connections there may be and how
+//! long a shutdown may take are options of [`Serve`].
 //!
 //! | option | default | when it is reached |
 //! |---|---|---|

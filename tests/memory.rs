@@ -121,6 +121,26 @@ fn params_beyond_the_limits_are_not_held() {
     assert_bounded(hose, App::hello(), 100 * 128 * 1024 + (1 << 20));
 }
 
+/// The params as they came, and the headers made of them.
+#[test]
+fn a_request_whose_handler_runs_holds_what_the_limits_of_params_say() {
+    let _alone = alone();
+    let requests = 20;
+    for (headers, value) in [(480, 220), (480, 0), (20, 6000), (2, 60_000), (40, 1700)] {
+        let ask = |id| {
+            let ask = Ask::get("/").id(id).keep_conn();
+            let value = vec![b'x'; value];
+            (0..headers).fold(ask, |ask, n| ask.param(&format!("HTTP_X_{n}"), &value))
+        };
+        let mut hose = Hose::new(vec![get_values(&[])]);
+        hose.first = bytes_of((1..=requests).flat_map(ask));
+        hose.accepts = true;
+        let per_request = 128 * 1024 + 512 * 256;
+        println!("{headers} headers of {value} bytes");
+        assert_bounded(hose, keeping(), requests as isize * per_request + (256 << 10));
+    }
+}
+
 #[test]
 fn begins_of_every_id_hold_what_a_hundred_do() {
     let _alone = alone();
@@ -172,7 +192,7 @@ fn an_endless_response_to_a_peer_that_never_reads_is_bounded() {
     let _alone = alone();
     for exec in Exec::BOTH {
         for requests in [1_u16, 100] {
-            let app = App::new(|_| ready(Response::new(Endless)));
+            let app = App::new(|_| ready(Response::new(Endless(1024))));
             let mut hose = Hose::new(vec![get_values(&[])]);
             hose.first = bytes_of((1..=requests).flat_map(|id| Ask::get("/").id(id)));
             let tasks = Tasks::default();
@@ -187,6 +207,40 @@ fn an_endless_response_to_a_peer_that_never_reads_is_bounded() {
             }
         }
     }
+}
+
+/// The example of `docs/limits.md`.
+#[test]
+fn a_connection_holds_what_the_sum_of_its_options_says() {
+    let _alone = alone();
+    let mut builder = builder();
+    builder
+        .max_requests(1)
+        .max_params_size(32 * 1024)
+        .max_params(128)
+        .max_body_buf_size(64 * 1024)
+        .max_send_buf_size(64 * 1024);
+    let largest = || {
+        let ask = Ask::post("/", "").keep_conn().content_length(None);
+        (0..100).fold(ask, |ask, n| ask.param(&format!("HTTP_X_{n}"), vec![b'x'; 300])).head()
+    };
+    let endless = || {
+        App::new(|request: Request<Incoming>| async {
+            // Unread for as long as there is a response.
+            Response::new(Unread(request, Endless(64 * 1024)))
+        })
+    };
+    let tasks = Tasks::default();
+    for body in [1, 100, 40_000, 65_535] {
+        let mut hose = Hose::new(vec![stdin(1, vec![0; body])]);
+        hose.first = bytes_of(largest());
+        drive(builder.serve_connection(hose, endless()), &tasks, 608 * 1024);
+    }
+    // One more than is allowed, again and again, and questions in pieces, to a peer that reads nothing.
+    let more = Ask::get("/").id(2).keep_conn().into_iter().chain(get_values(&["FCGI_MAX_REQS"]));
+    let mut hose = Hose::new(more.collect());
+    hose.first = bytes_of(largest());
+    drive(builder.serve_connection(hose, endless()), &tasks, 608 * 1024);
 }
 
 #[test]
@@ -342,7 +396,8 @@ fn keeping() -> App {
     })
 }
 
-struct Endless;
+/// Yields frames of that many bytes.
+struct Endless(usize);
 
 impl Body for Endless {
     type Data = Bytes;
@@ -352,7 +407,22 @@ impl Body for Endless {
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![0; 1024])))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![0; self.0])))))
+    }
+}
+
+/// Keeps the request for as long as the body lives.
+struct Unread(#[expect(dead_code, reason = "it is only kept")] Request<Incoming>, Endless);
+
+impl Body for Unread {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.1).poll_frame(cx)
     }
 }
 

@@ -28,6 +28,9 @@ pub use self::transport::Transport;
 /// requests that can be cloned. Which client a request came from is in the request (`ConnectInfo` with the feature `axum`, and
 /// [`Params`](crate::Params)), so there is no make-service.
 ///
+/// Give an axum router its state, `app.with_state(())` if it has none: it is made complete then, once, and not again for each
+/// request. Layers that count (`ConcurrencyLimitLayer`, `LoadShedLayer`) would else count each request alone.
+///
 /// Awaited, it serves until [`with_graceful_shutdown`](Serve::with_graceful_shutdown) says otherwise, and for ever without it.
 /// Failing connections and failures to accept do not end it; they are logged.
 ///
