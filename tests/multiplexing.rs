@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::future::ready;
@@ -568,27 +569,28 @@ async fn tokios_executor_serves_many_requests_at_a_time_on_many_threads() {
     assert!(connection.await.unwrap().is_ok());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_tokios_executor_a_body_that_is_always_ready_yields_and_goes_on() {
-    // Only while the connection takes frames at the same time does the task come to its own bound of frames in a turn.
-    const FRAMES: usize = 20_000;
-    let app = App::new(|_| {
-        let frames = futures_util::stream::iter(
-            (0..FRAMES).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"frame")))),
-        );
-        ready(Response::new(StreamBody::new(frames)))
-    });
-    let (io, shared) = pipe();
-    let mut client = Client::new(shared);
-    let builder = builder().executor(TokioExecutor::new());
-    let connection = tokio::spawn(builder.serve_connection(io, app));
-    client.send(begin(9).keep_conn());
-    client.send((1..=4).flat_map(|id| Ask::get("/").id(id).keep_conn()));
-    for id in 1..=4 {
-        let response = eventually(|| client.try_response(id)).await;
-        assert_eq!(response.body.len(), FRAMES * 5);
-    }
-    connection.abort();
+#[test]
+fn a_task_whose_frames_are_taken_as_fast_as_it_makes_them_yields_and_goes_on() {
+    const FRAMES: usize = 1000;
+    let frames = || {
+        (0..FRAMES).map(|_| {
+            // As if the connection ran on another thread: it takes each frame before the next is made.
+            CONNECTION.with_borrow_mut(|server| server.as_mut().unwrap().poll_connection());
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"frame")))
+        })
+    };
+    let body = move || StreamBody::new(futures_util::stream::iter(frames()));
+    let (server, mut client) = serve_multiplexed(App::new(move |_| ready(Response::new(body()))));
+    let tasks = server.tasks().clone();
+    CONNECTION.set(Some(server));
+    let poll_connection =
+        || CONNECTION.with_borrow_mut(|server| server.as_mut().unwrap().poll_connection());
+    client.send(Ask::get("/").id(2).keep_conn());
+    poll_connection();
+    tasks.poll_woken();
+    assert!(client.try_response(2).is_none(), "it yields to other tasks");
+    while poll_connection() | tasks.poll_woken() {}
+    assert_eq!(client.response(2).body.len(), FRAMES * 5);
 }
 
 #[tokio::test]
@@ -625,6 +627,11 @@ async fn on_tokios_executor_abort_close_and_panic_end_their_requests() {
     client.send([abort(9)]);
     client.close();
     assert!(connection.await.unwrap().is_ok());
+}
+
+thread_local! {
+    /// The connection that a body polls.
+    static CONNECTION: RefCell<Option<Server>> = const { RefCell::new(None) };
 }
 
 /// What `look` finds, once it does.
