@@ -217,6 +217,19 @@ async fn a_request_that_has_arrived_keeps_its_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_answered_at_once_keeps_its_connection_too() {
+    let network = App::new().start(2);
+    let mut first = idle(&network).await;
+    let mut second = idle(&network).await;
+    let newcomer = network.connect();
+    first.send(&Request::get("/").body(Bytes::new()).unwrap()).await;
+    second.closed().await;
+    assert_eq!(first.response().await.body(), "hello");
+    assert_eq!(WebServer::kept(newcomer).get("/").await.body(), "hello");
+    assert_eq!(first.get("/").await.body(), "hello");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_limit_of_0_is_one_of_1() {
     let network = App::new().start(0);
     let mut first = idle(&network).await;
