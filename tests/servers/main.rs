@@ -20,6 +20,7 @@ mod application;
 mod caddy;
 mod client;
 mod config;
+mod example;
 mod nginx;
 mod pattern;
 mod probes;

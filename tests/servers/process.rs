@@ -40,9 +40,19 @@ impl Process {
         self.child.try_wait().expect("a child can be waited for")
     }
 
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        assert_eq!(self.exited(), None, "the pid may be another's");
+        kill_process(Pid::from_child(&self.child), signal).expect("a child takes signals");
+    }
+
+    /// What it wrote.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string())
+    }
+
     /// What it wrote, as far as a person wants to read it.
     pub(crate) fn log_tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string());
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }

@@ -99,14 +99,48 @@ impl fmt::Display for Variant {
     }
 }
 
+/// A web server that is ready. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    process: Mutex<Process>,
+}
+
+impl Server {
+    /// Starts a server, on another port if someone was faster, and waits until a request through it reaches the application
+    /// that answers `(path, end of the body)`.
+    pub(crate) async fn start(
+        variant: Variant,
+        dir: &Path,
+        application: &str,
+        nginx: &str,
+        expected: (&str, &str),
+    ) -> io::Result<Self> {
+        let mut last = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let address = free_address()?;
+            let mut command = variant.command(dir, address, application, nginx)?;
+            let mut process = Process::spawn(&mut command, &dir.join("log"))?;
+            if is_ready(&mut process, address, expected).await {
+                return Ok(Self { address, process: Mutex::new(process) });
+            }
+            last = process.log_tail();
+        }
+        Err(io::Error::other(format!("{variant} does not start:\n{last}")))
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().expect("no holder panics")
+    }
+}
+
 /// A server that is ready, and the application behind it. Dropping it ends the server.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) variant: Variant,
-    pub(crate) address: SocketAddr,
     pub(crate) stage: Stage,
     pub(crate) application: Application,
-    process: Mutex<Process>,
+    server: Server,
     _dir: TempDir,
 }
 
@@ -115,25 +149,20 @@ impl Site {
         Self::start_with(variant, Options::default()).await
     }
 
-    /// Starts the application and then the server, on another port if someone was faster.
     pub(crate) async fn start_with(variant: Variant, options: Options) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
         let stage = Stage::new(dir.path().display());
         let nginx = options.nginx;
         let application =
             Application::start(variant.socket(), dir.path(), stage.clone(), options).await?;
-        let mut last = String::new();
-        for _ in 0..START_ATTEMPTS {
-            let address = free_address()?;
-            let mut command = variant.command(dir.path(), address, &application.address, nginx)?;
-            let mut process = Process::spawn(&mut command, &dir.path().join("log"))?;
-            if is_ready(&mut process, address, &stage).await {
-                let process = Mutex::new(process);
-                return Ok(Self { variant, address, stage, application, process, _dir: dir });
-            }
-            last = process.log_tail();
-        }
-        Err(io::Error::other(format!("{variant} does not start:\n{last}")))
+        let expected = ("/identity", stage.identity());
+        let server =
+            Server::start(variant, dir.path(), &application.address, nginx, expected).await?;
+        Ok(Self { variant, stage, application, server, _dir: dir })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
     pub(crate) fn is_caddy(&self) -> bool {
@@ -150,11 +179,11 @@ impl Site {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client::connect(self.address).await
+        Client::connect(self.address()).await
     }
 
     pub(crate) async fn connect_raw(&self) -> RawClient {
-        RawClient::connect(self.address).await
+        RawClient::connect(self.address()).await
     }
 
     /// One request on a connection of its own.
@@ -178,19 +207,15 @@ impl Site {
     }
 
     pub(crate) fn log_tail(&self) -> String {
-        self.process().log_tail()
-    }
-
-    fn process(&self) -> MutexGuard<'_, Process> {
-        self.process.lock().expect("no holder panics")
+        self.server.process().log_tail()
     }
 }
 
 /// Waits until a request through the server reaches this very application: someone else may answer on the port.
-async fn is_ready(process: &mut Process, address: SocketAddr, stage: &Stage) -> bool {
+async fn is_ready(process: &mut Process, address: SocketAddr, expected: (&str, &str)) -> bool {
     let deadline = Instant::now() + START_BOUND;
     while Instant::now() < deadline && process.exited().is_none() {
-        if reaches(address, stage).await {
+        if reaches(address, expected).await {
             return true;
         }
         tokio::time::sleep(POLL).await;
@@ -198,19 +223,19 @@ async fn is_ready(process: &mut Process, address: SocketAddr, stage: &Stage) -> 
     false
 }
 
-async fn reaches(address: SocketAddr, stage: &Stage) -> bool {
+async fn reaches(address: SocketAddr, (path, end): (&str, &str)) -> bool {
     let Ok(mut stream) = TcpStream::connect(address).await else { return false };
-    let request = b"GET /identity HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     let mut answer = Vec::new();
     let exchange = async {
-        stream.write_all(request).await?;
+        stream.write_all(request.as_bytes()).await?;
         stream.read_to_end(&mut answer).await
     };
     let done = tokio::time::timeout(START_BOUND, exchange).await;
-    matches!(done, Ok(Ok(_))) && answer.ends_with(stage.identity().as_bytes())
+    matches!(done, Ok(Ok(_))) && answer.ends_with(end.as_bytes())
 }
 
 /// How long to wait for what must not happen. Too short a wait makes the check weaker, never wrong.
 pub(crate) const LONG_ENOUGH: Duration = Duration::from_millis(300);
-const START_ATTEMPTS: usize = 5;
-const START_BOUND: Duration = Duration::from_secs(20);
+pub(crate) const START_ATTEMPTS: usize = 5;
+pub(crate) const START_BOUND: Duration = Duration::from_secs(20);

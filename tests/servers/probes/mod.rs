@@ -14,6 +14,7 @@ mod methods;
 mod params;
 mod responses;
 mod shutdown;
+mod signals;
 mod streams;
 mod uploads;
 mod uris;
@@ -117,5 +118,7 @@ pub(crate) fn all() -> Vec<Probe> {
         shutdown::finishes_what_is_under_way if streams_requests,
         shutdown::hands_over_to_a_successor if streams_requests,
         shutdown::drops_the_rest_at_the_deadline if streams_requests,
+        signals::sigterm if streams_requests,
+        signals::sigint if streams_requests,
     ]
 }

@@ -9,7 +9,7 @@ use crate::site::Site;
 
 pub(crate) async fn describe_the_request(site: Arc<Site>) {
     let seen = site.see(request("PUT", "/a%20b/c?x=1&y=%41", "")).await;
-    let port = site.address.port().to_string();
+    let port = site.address().port().to_string();
     let (software, script_name, path_info, server_port): (_, _, &[&str], _) = if site.is_caddy() {
         ("Caddy/", "", &["/a b/c"], "80")
     } else {
