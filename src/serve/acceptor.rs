@@ -3,8 +3,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
-use tokio::task::{unconstrained, yield_now};
+use tokio::task::unconstrained;
+use tokio::time::sleep;
 
 use super::connections::Connections;
 use super::listener::{AnyAddr, Listener};
@@ -42,8 +44,11 @@ impl<L: Listener, S: SendService> Acceptor<L, S> {
     /// Accepts those who have connected already: to close the listener would reset them. All that is idle closes now, so it does
     /// not count.
     pub(super) async fn accept_waiting(&mut self) {
-        // The runtime learns of them only when it looks.
-        yield_now().await;
+        // The runtime learns of them only when it looks, which it has done before it fires a timer. The first may fire in a look
+        // that has begun before this.
+        for _ in 0..2 {
+            sleep(GLANCE).await;
+        }
         for _ in 0..LONGEST_QUEUE.min(self.connections.room()) {
             let Some((io, addr)) = self.accept_now().await else { return };
             self.serve(io, &addr);
@@ -86,6 +91,9 @@ impl<L: Listener, S: SendService> Acceptor<L, S> {
         .await
     }
 }
+
+/// The least that tokio's timers tell apart.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// So many are accepted at most when closing; a flood of connections must not hold the shutdown up.
 const LONGEST_QUEUE: usize = 4096;

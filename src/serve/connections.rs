@@ -173,6 +173,7 @@ mod tests {
 
     use http::{Request, Response};
     use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::body::Incoming;
@@ -198,6 +199,41 @@ mod tests {
         fn local_addr(&self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A client who has connected, which the runtime notices no earlier than this.
+    struct Unnoticed(Option<DuplexStream>, Instant);
+
+    impl Listener for Unnoticed {
+        type Io = DuplexStream;
+        type Addr = ();
+
+        async fn accept(&mut self) -> (DuplexStream, ()) {
+            if Instant::now() < self.1 {
+                pending::<()>().await;
+            }
+            match self.0.take() {
+                Some(io) => (io, ()),
+                None => pending().await,
+            }
+        }
+
+        fn local_addr(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_connected_is_served_though_the_runtime_has_not_noticed() {
+        let service = tower::service_fn(async |_: Request<Incoming>| {
+            Ok::<_, io::Error>(Response::new(String::new()))
+        });
+        let (io, _peer) = duplex(1);
+        let listener = Unnoticed(Some(io), Instant::now() + Duration::from_millis(1));
+        let builder = Builder::new().executor(TokioExecutor::new());
+        let mut acceptor = Acceptor::new(listener, Connections::new(builder, service, None));
+        acceptor.accept_waiting().await;
+        assert_eq!(acceptor.close().tasks.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
