@@ -61,7 +61,8 @@ async fn held_download(site: Arc<Site>, n: u64) {
 }
 
 /// A successor takes the address over while clients go on. On a Unix socket none of them notices. On TCP, whoever connects in the
-/// instant in which the old listener closes is reset.
+/// instant in which the old listener closes is reset. Connections that nginx keeps are tried with GET alone: it repeats that if a
+/// connection is being closed for lack of requests just when it sends one, but not a POST.
 pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
     let site = Arc::new(Site::start(site.variant).await.expect("it started before"));
     let answers = Arc::new(Answers::default());
@@ -82,7 +83,7 @@ pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
 
     let lost = answers.lost.load(Ordering::SeqCst);
     let excusable = if site.variant.socket() == Socket::Tcp { CLIENTS } else { 0 };
-    assert!(lost <= excusable, "{lost} requests were lost");
+    assert!(lost <= excusable, "{lost} requests were lost\n{}", site.log_tail());
     ends_well(first).await;
     assert_eq!(first.failures().await, []);
     assert_eq!(site.get("/identity").await.text(), "the successor");
@@ -98,9 +99,9 @@ struct Answers {
 async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
     let mut client = site.connect().await;
     for n in 0..QUESTIONS as u64 {
-        let (method, path) = if n % 2 == 0 { ("GET", "/number") } else { ("POST", "/number") };
-        let len = n % 2 * n * KIB;
-        let answer = client.fetch(request(method, path, Pattern::sized(len))).await;
+        let is_upload = n % 2 == 1 && !site.is_kept();
+        let (method, len) = if is_upload { ("POST", n * KIB) } else { ("GET", 0) };
+        let answer = client.fetch(request(method, "/number", Pattern::sized(len))).await;
         answers.all.fetch_add(1, Ordering::SeqCst);
         if answer.status == StatusCode::OK {
             assert_eq!(answer.seen().get("body"), Pattern::digest(len).to_string());
