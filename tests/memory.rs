@@ -5,6 +5,7 @@ mod support;
 use std::alloc::System;
 use std::future::{Future, pending, ready};
 use std::io;
+use std::iter;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -258,11 +259,12 @@ fn an_idle_connection_holds_next_to_nothing_whatever_it_served() {
     };
     // What a thread keeps once is not the connection's.
     drop(serve_much());
-    let before = live();
-    let idle = serve_much();
-    let held = live() - before;
+    let held = least(|| {
+        let before = live();
+        let _idle = serve_much();
+        live() - before
+    });
     assert!(held <= 16 * 1024, "{held} bytes held");
-    drop(idle);
 }
 
 #[test]
@@ -276,9 +278,12 @@ fn a_request_holds_nothing_once_it_was_answered() {
         client.forget();
     };
     (1..=100).for_each(&mut round);
-    let before = live();
-    (101..=u16::MAX).step_by(7).for_each(&mut round);
-    let held = live() - before;
+    let mut ids = (101..=u16::MAX).step_by(7);
+    let held = least(|| {
+        let before = live();
+        ids.by_ref().take(3000).for_each(&mut round);
+        live() - before
+    });
     assert!(held <= 1024, "{held} bytes more held after thousands of requests");
 }
 
@@ -429,6 +434,11 @@ impl Body for Unread {
 fn live() -> isize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated as isize - stats.bytes_deallocated as isize
+}
+
+/// What a measurement takes without what the test harness happens to do beside it, such as starting the next test's thread.
+fn least(measure: impl FnMut() -> isize) -> isize {
+    iter::repeat_with(measure).take(3).min().expect("three measurements")
 }
 
 /// Only one test counts at a time.
