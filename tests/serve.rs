@@ -415,6 +415,21 @@ async fn a_connection_is_aborted_when_a_body_fails_after_its_head() {
     assert!(aborts.try_recv().is_err(), "a connection that ends well is not aborted");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_aborted_when_the_web_server_stops_reading_a_response() {
+    let (listener, network) = InMemory::new();
+    let (aborted, mut aborts) = mpsc::unbounded_channel();
+    let listener = Watched { listener, begun: Arc::default(), aborted };
+    let app = Router::new().route("/", get(async || vec![b'x'; 1 << 20]));
+    let _server = Running::start(serve(listener, app));
+
+    let mut web_server = WebServer::kept(network.connect());
+    let start = Instant::now();
+    web_server.send(&empty("/")).await;
+    tokio::time::timeout(Duration::from_secs(600), aborts.recv()).await.unwrap().unwrap();
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
 #[tokio::test]
 async fn a_body_is_sent_as_it_is_made() {
     let (frames, receiver) = mpsc::channel::<io::Result<Bytes>>(1);

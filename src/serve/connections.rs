@@ -99,7 +99,8 @@ where
 {
     let outcome = (&mut connection).await;
     log(peer, &outcome);
-    let is_cut = outcome.is_err_and(|error| error.is_user());
+    // A web server that does not read may have half of a response, which a plain end would make the whole.
+    let is_cut = outcome.is_err_and(|error| error.is_user() || error.is_timeout());
     is_cut.then(|| connection.connection.into_inner().into_parts().io.into_inner())
 }
 
