@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http::{Request, StatusCode};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -428,6 +428,29 @@ async fn a_connection_is_aborted_when_the_web_server_stops_reading_a_response() 
     web_server.send(&empty("/")).await;
     tokio::time::timeout(Duration::from_secs(600), aborts.recv()).await.unwrap().unwrap();
     assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_dropped_at_the_deadline_does_not_look_complete() {
+    let never_ends = || async {
+        Body::from_stream(
+            stream::once(async { Ok::<_, io::Error>("some") }).chain(stream::pending()),
+        )
+    };
+    let app = Router::new().route("/", get(never_ends)).route("/hangs", get(pending::<()>));
+    let (listener, network) = InMemory::new();
+    let running = Running::start(serve(listener, app));
+    let mut streaming = WebServer::new(network.connect());
+    streaming.send(&empty("/")).await;
+    let Part::Stdout(_head) = streaming.part().await else { panic!("the head is first") };
+    let Part::Stdout(some) = streaming.part().await else { panic!("the body has begun") };
+    assert_eq!(some, b"some"[..]);
+    let mut hanging = WebServer::new(network.connect());
+    hanging.send(&empty("/hangs")).await;
+
+    tokio::time::timeout(Duration::from_secs(60), running.stop()).await.unwrap().unwrap().unwrap();
+    assert_eq!(streaming.rest().await, [0; 8]);
+    assert!(hanging.rest().await.is_empty(), "nothing has begun that could look complete");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::iter;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, unconstrained};
 use tokio::time::timeout;
 
 use super::listener::Peer;
@@ -48,7 +49,7 @@ where
         });
         let seat = self.seats.as_ref().map(Seats::offer);
         let occupancy = seat.as_ref().map(Seat::occupancy);
-        let connection = Seated { connection: self.graceful.watch(connection), seat };
+        let connection = Seated { connection: Some(self.graceful.watch(connection)), seat };
         let task = self.tasks.spawn(serve_connection(connection, peer).instrument(span)).id();
         if let (Some(seats), Some(occupancy)) = (&mut self.seats, occupancy) {
             seats.taken_by(task, occupancy);
@@ -101,12 +102,14 @@ where
     log(peer, &outcome);
     // A web server that does not read may have half of a response, which a plain end would make the whole.
     let is_cut = outcome.is_err_and(|error| error.is_user() || error.is_timeout());
-    is_cut.then(|| connection.connection.into_inner().into_parts().io.into_inner())
+    let connection = connection.connection.take().filter(|_| is_cut)?;
+    Some(connection.into_inner().into_parts().io.into_inner())
 }
 
 /// A connection in its place, if places are limited.
-struct Seated<I, S: SendService> {
-    connection: GracefulConnection<TokioIo<I>, WithTransport<S>, TokioExecutor>,
+struct Seated<I: AsyncRead + AsyncWrite + Unpin, S: SendService> {
+    /// There until it is taken out after its end.
+    connection: Option<GracefulConnection<TokioIo<I>, WithTransport<S>, TokioExecutor>>,
     seat: Option<Seat>,
 }
 
@@ -118,7 +121,7 @@ where
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Self { connection, seat } = &mut *self;
+        let Self { connection: Some(connection), seat } = &mut *self else { return Poll::Pending };
         let Some(seat) = seat else { return Pin::new(connection).poll(cx) };
         seat.register(cx);
         loop {
@@ -132,6 +135,20 @@ where
             debug!("closing an idle connection to make room for another");
             connection.close_idle();
         }
+    }
+}
+
+/// Dropped before its end, at the deadline of a shutdown or with the server, it must not look like the end of a response:
+/// nginx would take it for that unless it keeps its connections.
+impl<I: AsyncRead + AsyncWrite + Unpin, S: SendService> Drop for Seated<I, S> {
+    fn drop(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let break_off = poll_fn(|cx| {
+            connection.connection().break_off(cx);
+            Poll::Ready(())
+        });
+        // Many may be dropped at a time, and there is no other for those that find tokio's cooperative budget used up.
+        let _ = pin!(unconstrained(break_off)).poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 

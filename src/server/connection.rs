@@ -166,6 +166,17 @@ where
         self.end();
     }
 
+    /// For a connection that is about to be dropped: shows the web server, if its transport takes eight bytes at once, that
+    /// the responses that have begun are not complete.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn break_off(&mut self, cx: &mut Context<'_>) {
+        if self.phase == Phase::Serving && self.dispatch.has_begun_response() {
+            self.dispatch.break_off();
+            self.end();
+            self.poll_write(cx);
+        }
+    }
+
     fn poll_turns(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS_PER_POLL {
             let had_backlog = self.dispatch.has_control_backlog();

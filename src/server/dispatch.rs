@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use super::backlog::Backlog;
 use super::builder::Config;
 use super::driver::{Driver, Panicked};
-use super::exchange::{Exchanges, Output};
+use super::exchange::{Exchanges, Output, Response};
 use super::exec::ExchangeExec;
 use super::ready::ReadyList;
 use super::service::HttpService;
@@ -103,6 +103,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     pub(super) fn break_off(&mut self) {
         self.cancel(Kind::Canceled);
         self.is_cut = true;
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_begun_response(&mut self) -> bool {
+        self.exchanges.iter_mut().any(|exchange| exchange.response != Response::BeforeHead)
     }
 
     /// Records why the connection ends. The first reason is the one that counts.
