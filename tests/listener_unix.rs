@@ -359,3 +359,40 @@ async fn a_peer_without_an_ip_address_is_not_in_a_list_of_them() {
     };
     assert_eq!(within_bounds(closed).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_listener_that_is_withdrawn_is_not_found_but_accepts_those_who_came() {
+    let place = Place::new();
+    let mut listener = bind(&place.address()).await.unwrap();
+    let _waiting = UnixStream::connect(place.path()).await.unwrap();
+    listener.withdraw();
+    assert!(place.file_names().is_empty());
+    assert_eq!(listener.local_addr().unwrap().to_string(), place.address());
+
+    let _successor = bind(&place.address()).await.unwrap();
+    within_bounds(listener.accept()).await;
+    assert!(timeout(Duration::from_millis(50), listener.accept()).await.is_err());
+    drop(listener);
+    assert_eq!(place.file_names(), ["app.sock"]);
+}
+
+#[tokio::test]
+async fn a_listener_that_was_handed_over_is_not_withdrawn() {
+    let place = Place::new();
+    let mut listener = AnyListener::from(UnixListener::bind(place.path()).unwrap());
+    listener.withdraw();
+    connected(&mut listener, &place.path()).await;
+}
+
+/// As one does that found the path in the last moment.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_listener_that_is_withdrawn_refuses_newcomers() {
+    let place = Place::new();
+    let mut listener = bind(&place.address()).await.unwrap();
+    let other_name = place.directory.path().join("other.sock");
+    fs::hard_link(place.path(), &other_name).unwrap();
+    listener.withdraw();
+    let error = within_bounds(UnixStream::connect(&other_name)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}

@@ -87,15 +87,21 @@ async fn ask_on_and_on(path: PathBuf, outcomes: mpsc::UnboundedSender<Outcome>) 
     loop {
         let outcome = match UnixStream::connect(&path).await {
             Ok(stream) => ask(stream).await,
-            Err(_) => {
+            Err(error) if is_refused(&error) => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 Outcome::Refused
             }
+            // It was in the queue of a listener that was closed.
+            Err(_) => Outcome::Lost,
         };
         if outcomes.send(outcome).is_err() {
             return;
         }
     }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
 /// In a task of its own, because a connection that ends early is a panic.
@@ -152,6 +158,7 @@ async fn a_path_that_is_taken_over_refuses_nobody() {
     traffic.until_answered(SOME, "first").await;
     for name in ["second", "third", "fourth"] {
         let successor = Server::start(options.bind().await.unwrap(), name);
+        traffic.until_answered(SOME, name).await;
         server.stop().await;
         traffic.until_answered(SOME, name).await;
         server = successor;

@@ -44,6 +44,7 @@ impl<L: Listener, S: SendService> Acceptor<L, S> {
     /// Accepts those who have connected already: to close the listener would reset them. All that is idle closes now, so it does
     /// not count.
     pub(super) async fn accept_waiting(&mut self) {
+        self.listener.withdraw();
         // The runtime learns of them only when it looks, which it has done before it fires a timer. The first may fire in a look
         // that has begun before this.
         for _ in 0..2 {

@@ -89,6 +89,12 @@ impl Listener for AnyListener {
         }
     }
 
+    fn withdraw(&mut self) {
+        if let Socket::Unix(listener) = &mut self.socket {
+            listener.withdraw();
+        }
+    }
+
     /// Resets a TCP connection; drops a Unix one, which has no reset.
     fn abort(&self, io: AnyIo) {
         if let (Socket::Tcp(listener), AnyIo(Io::Tcp(io))) = (&self.socket, io) {

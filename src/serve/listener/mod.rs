@@ -183,6 +183,13 @@ pub trait Listener: Send + 'static {
         Peer::Unknown
     }
 
+    /// Makes that nobody connects any more, while [`accept`](Self::accept) still yields those who have.
+    ///
+    /// [`serve`](crate::serve()) calls it when it shuts down, before it accepts the last connections and drops the listener: who
+    /// connects in between would be reset. Does nothing unless implemented. A Unix socket that [`bind`] made refuses newcomers from
+    /// then on, and its path is removed. With a TCP socket that cannot be done.
+    fn withdraw(&mut self) {}
+
     /// Ends a connection whose last response was cut short, so that the other end cannot take it for complete.
     ///
     /// Unless implemented, the connection is dropped. A TCP connection is reset. While [`serve`](crate::serve()) shuts down there

@@ -1,10 +1,14 @@
 use std::collections::hash_map::RandomState;
 use std::fs::{self, Permissions};
+use std::future::pending;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
 
@@ -178,10 +182,36 @@ impl UnixSocket {
         }
     }
 
+    pub(super) fn withdraw(&mut self) {
+        if let Some(bound) = &mut self.bound {
+            bound.remove();
+            // Who has found the path already is refused from now on. Not every system can, but Linux.
+            let _ = SockRef::from(&self.listener).shutdown(Shutdown::Read);
+        }
+    }
+
     pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
+        if self.is_withdrawn() {
+            return match accept_waiting(&self.listener) {
+                Ok(accepted) => accepted,
+                Err(_) => pending().await,
+            };
+        }
         let (io, addr) = Listener::accept(&mut self.listener).await;
         (io, addr.as_pathname().map(PathBuf::from))
     }
+
+    fn is_withdrawn(&self) -> bool {
+        self.bound.as_ref().is_some_and(|bound| bound.device_and_inode.is_none())
+    }
+}
+
+/// An error is the end of the queue. Tokio's `accept` finds no end in a socket that was shut down: it tries again for ever.
+fn accept_waiting(listener: &UnixListener) -> io::Result<(UnixStream, Option<PathBuf>)> {
+    let listener = listener.as_fd().try_clone_to_owned()?;
+    let (io, addr) = std::os::unix::net::UnixListener::from(listener).accept()?;
+    io.set_nonblocking(true)?;
+    Ok((UnixStream::from_std(io)?, addr.as_pathname().map(PathBuf::from)))
 }
 
 /// The path stays when the listener is dropped: who bound it is to remove it.
@@ -214,12 +244,20 @@ fn refuse_if_impossible(path: &Path) -> io::Result<()> {
 }
 
 async fn refuse_if_answered(path: &Path) -> io::Result<()> {
-    match UnixStream::connect(path).await {
-        Err(error) if is_stale(&error) => Ok(()),
-        // With its queue full a listener does not answer, but it is there.
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if is_stale(&error) => return Ok(()),
+            // The listener was closed before it came to us: another may have followed it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
+            // With its queue full a listener does not answer, but it is there.
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+            _ => return Err(in_use()),
+        }
     }
+}
+
+fn in_use() -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")
 }
 
 fn is_stale(error: &io::Error) -> bool {
@@ -236,12 +274,13 @@ fn temporary_name() -> String {
 #[derive(Debug)]
 struct BoundPath {
     path: PathBuf,
-    device_and_inode: (u64, u64),
+    /// `None` once the file is removed.
+    device_and_inode: Option<(u64, u64)>,
 }
 
 impl BoundPath {
     fn new(path: PathBuf) -> io::Result<Self> {
-        let device_and_inode = device_and_inode(&path)?;
+        let device_and_inode = Some(device_and_inode(&path)?);
         Ok(Self { path, device_and_inode })
     }
 
@@ -250,13 +289,18 @@ impl BoundPath {
         self.path = to.to_path_buf();
         Ok(())
     }
+
+    fn remove(&mut self) {
+        let ours = self.device_and_inode.take();
+        if ours.is_some() && ours == device_and_inode(&self.path).ok() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Drop for BoundPath {
     fn drop(&mut self) {
-        if device_and_inode(&self.path).is_ok_and(|found| found == self.device_and_inode) {
-            let _ = fs::remove_file(&self.path);
-        }
+        self.remove();
     }
 }
 
