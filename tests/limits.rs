@@ -735,6 +735,45 @@ fn a_timeout_without_a_timer_panics() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_never_idle_ends_5_seconds_after_it_was_asked_to() {
+    let (mut server, mut client) = serve_timed(App::hello());
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    client.response(1);
+    server.graceful_shutdown();
+    let mut answered = 0;
+    while !client.write_half_is_shut() {
+        server.advance(Duration::from_millis(100)).await;
+        if !client.write_half_is_shut() {
+            client.send(Ask::get("/").keep_conn());
+            server.run();
+            assert_eq!(client.response(1).status, 200);
+            answered += 1;
+        }
+        assert!(answered < 100, "it goes on for ever");
+    }
+    assert!((48..=50).contains(&answered), "{answered} requests, one each 100 ms");
+    client.close();
+    server.run();
+    server.assert_ended_well();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_live_when_patience_ends_is_answered() {
+    let (_requests, latch, app) = App::parked();
+    let (mut server, mut client) = serve_timed(app);
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    server.graceful_shutdown();
+    server.advance(Duration::from_secs(20)).await;
+    assert!(!client.write_half_is_shut());
+    latch.open();
+    server.run();
+    assert_eq!(client.response(1).text(), "parked");
+    assert!(client.write_half_is_shut(), "at once");
+}
+
 fn timed() -> Builder {
     let mut builder = builder();
     builder.timer(TokioTimer::new());

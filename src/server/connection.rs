@@ -88,6 +88,7 @@ struct Ages {
     write: Standstill,
     stall: Standstill,
     idle: Standstill,
+    shutdown: Standstill,
     doomed: Standstill,
     drain: Standstill,
     drain_all: Standstill,
@@ -134,7 +135,8 @@ where
     /// Asks the connection to end when it has answered what is live.
     ///
     /// It must be polled on. Without a request it closes after a quiet interval of 200 ms, at once if there is no timer: the web
-    /// server may be sending one already, and what still comes is served.
+    /// server may be sending one already, and what still comes is served. After 5 seconds without such an interval it closes as
+    /// soon as nothing is live.
     pub fn graceful_shutdown(mut self: Pin<&mut Self>) {
         if !self.is_shutting_down {
             self.is_shutting_down = true;
@@ -372,6 +374,9 @@ where
         let releases = self.dispatch.budget.releases();
         watch.add(&mut ages.stall, is_stalled, releases, config.stall_timeout, Expired::Stall);
         watch.add(&mut ages.idle, is_idle, received, idle, Expired::Idle);
+        let is_asked = is_serving && self.is_shutting_down && !self.dispatch.is_last;
+        let patience = Timeout::Set(PATIENCE);
+        watch.add(&mut ages.shutdown, is_asked, 0, patience, Expired::Idle);
         watch.add(&mut ages.doomed, is_doomed, 0, config.drain_limit, Expired::Doomed);
         watch.add(&mut ages.drain, is_closing, received, config.drain_timeout, Expired::Drain);
         watch.add(&mut ages.drain_all, is_closing, 0, config.drain_limit, Expired::Drain);
@@ -467,6 +472,10 @@ const NO_RECORD: [u8; Header::LEN] = [0; Header::LEN];
 
 /// How long a connection that is asked to end must have been idle: a request may be on its way already.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// For how long a connection that is asked to end waits to be idle. On one that is always busy the end of any answer is as good then:
+/// at the deadline of a shutdown it would be dropped in the middle of one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// So many turns a poll may take: other connections share its worker.
 const TURNS_PER_POLL: usize = 16;
