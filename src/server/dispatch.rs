@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use super::backlog::Backlog;
 use super::builder::Config;
 use super::driver::{Driver, Panicked};
-use super::exchange::{Exchanges, Output, Response};
+use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
 use super::ready::ReadyList;
 use super::service::HttpService;
@@ -107,7 +107,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     #[cfg(feature = "tokio")]
     pub(super) fn has_begun_response(&mut self) -> bool {
-        self.exchanges.iter_mut().any(|exchange| exchange.response != Response::BeforeHead)
+        self.exchanges.iter_mut().any(|exchange| exchange.has_begun_response())
     }
 
     /// Records why the connection ends. The first reason is the one that counts.

@@ -96,6 +96,11 @@ impl Exchange {
         !matches!(self.input, Input::Params(_))
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_begun_response(&self) -> bool {
+        self.response != Response::BeforeHead
+    }
+
     pub(super) fn is_withheld(&self) -> bool {
         matches!(self.output, Output::Withheld)
     }
