@@ -371,7 +371,7 @@ where
         let mut watch = Watch::new(&self.alarm);
         let (write, received) = (self.dispatch.writer.written(), self.received);
         watch.add(&mut ages.write, self.must_flush, write, config.write_timeout, Expired::Write);
-        let releases = self.dispatch.budget.releases();
+        let releases = if is_stalled { self.dispatch.budget.releases() } else { 0 };
         watch.add(&mut ages.stall, is_stalled, releases, config.stall_timeout, Expired::Stall);
         watch.add(&mut ages.idle, is_idle, received, idle, Expired::Idle);
         let is_asked = is_serving && self.is_shutting_down && !self.dispatch.is_last;
