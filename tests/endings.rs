@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
-use http_body_util::{Either, Full};
+use http_body_util::Full;
 use support::{
     App, Ask, BoxError, CountingWake, DropFlag, Exec, Feed, Latch, Record, abort, begin, builder,
     end_params, end_stdin, feed, pairs, params, serve, serve_with, stdin, text,
@@ -927,29 +927,12 @@ fn feeding_of_length(length: Option<u64>) -> (Feed, App) {
 
 /// "/fails" is answered with the feed, everything else with "sibling" once the latch is open.
 fn feeding_beside_a_sibling(length: Option<u64>) -> (Latch, Feed, App) {
-    let latch = Latch::default();
     let (feed, body) = feed();
-    let body = Mutex::new(Some(match length {
+    let body = match length {
         Some(length) => body.of_length(length),
         None => body,
-    }));
-    let app = App::new({
-        let latch = latch.clone();
-        move |request: Request<Incoming>| {
-            let fails = request.uri().path() == "/fails";
-            let body = fails.then(|| body.lock().unwrap().take().unwrap());
-            let wait = latch.clone().wait();
-            async {
-                match body {
-                    Some(body) => Response::new(Either::Left(body)),
-                    None => {
-                        wait.await;
-                        Response::new(Either::Right(Full::new(Bytes::from("sibling"))))
-                    }
-                }
-            }
-        }
-    });
+    };
+    let (latch, app) = App::fed_beside_parked("/fails", body, "sibling");
     (latch, feed, app)
 }
 

@@ -9,9 +9,8 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Response;
 use http_body::Body;
-use http_body_util::{Either, Full};
 use hyper_util::rt::TokioTimer;
 use support::{
     App, Ask, Client, Exec, Feed, Rec, Record, Server, Sink, begin, body_of, builder, end_params,
@@ -508,26 +507,7 @@ async fn the_body_of_the_only_request_may_wait_for_its_handler_for_ever() {
 async fn siblings_of_a_cut_response_may_finish_for_the_drain_timeout() {
     for (wait, answered) in [(4, true), (31, false)] {
         let (feed, body) = feed();
-        let body = Mutex::new(Some(body));
-        let latch = support::Latch::default();
-        let app = App::new({
-            let latch = latch.clone();
-            move |request: Request<Incoming>| {
-                let fails = request.uri().path() == "/fails";
-                let body = fails.then(|| body.lock().unwrap().take().unwrap());
-                let wait = latch.clone().wait();
-                async {
-                    match body {
-                        Some(body) => Response::new(Either::Left(body)),
-                        None => {
-                            wait.await;
-                            let body = Full::new(bytes::Bytes::from("sibling"));
-                            Response::new(Either::Right(body))
-                        }
-                    }
-                }
-            }
-        });
+        let (latch, app) = App::fed_beside_parked("/fails", body, "sibling");
         let (mut server, mut client) = serve_timed(app);
         client.send(Ask::get("/").keep_conn());
         client.send(Ask::get("/fails").id(2).keep_conn());

@@ -543,26 +543,8 @@ fn feeds() -> ([Feed; 2], App) {
 
 /// "/1" waits for the latch, "/2" streams the feed.
 fn waiting_and_feeding() -> (Latch, Feed, App) {
-    let latch = Latch::default();
     let (feed, body) = feed();
-    let body = Mutex::new(Some(body));
-    let app = App::new({
-        let latch = latch.clone();
-        move |request: Request<Incoming>| {
-            let feeds = request.uri().path() == "/2";
-            let body = feeds.then(|| body.lock().unwrap().take().unwrap());
-            let wait = latch.clone().wait();
-            async {
-                match body {
-                    Some(body) => Response::new(Either::Left(body)),
-                    None => {
-                        wait.await;
-                        Response::new(Either::Right(Full::new(Bytes::from("waited"))))
-                    }
-                }
-            }
-        }
-    });
+    let (latch, app) = App::fed_beside_parked("/2", body, "waited");
     (latch, feed, app)
 }
 

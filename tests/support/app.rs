@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use tower_fastcgi::{Error, Incoming};
 use tower_service::Service;
 
@@ -89,6 +89,37 @@ impl App {
             }
         });
         (seen, latch, app)
+    }
+
+    /// Answers `path` with the body, once, and every other with the text when the test opens the latch.
+    pub fn fed_beside_parked(
+        path: &'static str,
+        body: FeedBody,
+        text: &'static str,
+    ) -> (Latch, Self) {
+        let latch = Latch::default();
+        let body = Mutex::new(Some(body));
+        let app = Self::new({
+            let latch = latch.clone();
+            move |request: Request<Incoming>| {
+                let is_fed = request.uri().path() == path;
+                let body =
+                    is_fed.then(|| body.lock().unwrap().take().expect("it is asked for once"));
+                let wait = latch.clone().wait();
+                async move {
+                    match body {
+                        Some(body) => Response::new(Either::Left(body)),
+                        None => {
+                            wait.await;
+                            Response::new(Either::Right(Full::new(Bytes::from_static(
+                                text.as_bytes(),
+                            ))))
+                        }
+                    }
+                }
+            }
+        });
+        (latch, app)
     }
 
     pub fn poll_ready_with(
