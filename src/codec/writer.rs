@@ -126,6 +126,9 @@ impl RecordWriter {
         io: &mut I,
     ) -> Poll<io::Result<usize>> {
         let mut flat = &self.flat[self.flat_written..];
+        if flat.len() == self.queued {
+            return Pin::new(io).poll_write(cx, flat);
+        }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         for (slice, segment) in slices.iter_mut().zip(&self.segments) {
@@ -139,10 +142,7 @@ impl RecordWriter {
             });
             count += 1;
         }
-        match &slices[..count] {
-            [slice] => Pin::new(io).poll_write(cx, slice),
-            slices => Pin::new(io).poll_write_vectored(cx, slices),
-        }
+        Pin::new(io).poll_write_vectored(cx, &slices[..count])
     }
 
     fn advance(&mut self, mut written: usize) {
