@@ -5,10 +5,16 @@ pub(crate) use tracing::Instrument;
 #[cfg(feature = "tracing")]
 pub(crate) use tracing::{Span, debug, debug_span, error, trace, warn};
 
+/// Whether anybody may want a span of level debug. Where `tracing` stands in for `log`, one that nobody wants is not free.
+#[cfg(feature = "tracing")]
+pub(crate) fn are_spans_wanted() -> bool {
+    tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
+}
+
 #[cfg(all(not(feature = "tracing"), feature = "tokio"))]
 pub(crate) use absent::Instrument;
 #[cfg(not(feature = "tracing"))]
-pub(crate) use absent::{Span, debug, debug_span, error, trace, warn};
+pub(crate) use absent::{Span, are_spans_wanted, debug, debug_span, error, trace, warn};
 
 #[cfg(not(feature = "tracing"))]
 mod absent {
@@ -29,6 +35,10 @@ mod absent {
         pub(crate) fn in_scope<T>(&self, f: impl FnOnce() -> T) -> T {
             f()
         }
+    }
+
+    pub(crate) fn are_spans_wanted() -> bool {
+        false
     }
 
     #[cfg(feature = "tokio")]

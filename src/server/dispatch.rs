@@ -13,6 +13,7 @@ use super::task::ExchangeTask;
 use crate::body::Budget;
 use crate::codec::RecordWriter;
 use crate::error::{Error, Kind};
+use crate::trace::Span;
 
 /// The exchanges of one connection and what they have to write: all of a connection but its transport.
 ///
@@ -125,14 +126,24 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn run_exchange(&mut self, index: usize) {
-        let slot = self.exchanges.slot(index);
-        slot.unlist();
-        let Some(exchange) = &mut slot.exchange else { return };
-        let span = exchange.observed.span().clone();
-        let _entered = span.enter();
+        self.exchanges.slot(index).unlist();
+        self.take_turn(index);
+    }
+
+    fn take_turn(&mut self, index: usize) {
+        let Some(exchange) = &self.exchanges.slot(index).exchange else { return };
+        let span = exchange.observed.span().cloned();
+        let _entered = span.as_ref().map(Span::enter);
         if !exchange.unsent.is_empty() {
             return self.send_rest(index);
         }
+        self.poll_response(index);
+    }
+
+    /// Goes on with a response, if that can go on.
+    pub(super) fn poll_response(&mut self, index: usize) {
+        let slot = self.exchanges.slot(index);
+        let Some(exchange) = &slot.exchange else { return };
         let polled = match &exchange.output {
             Output::Waiting | Output::Withheld => Poll::Pending,
             Output::Remote(response) => response.poll_step(),
@@ -151,11 +162,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         // It may have been aborted, and its place taken by another, since it was put down here.
         let Some(exchange) = &mut slot.exchange else { return };
-        let Some(request) = exchange.take_request(&self.budget) else { return };
+        let Some(request) = slot.request.take() else { return };
+        let request = exchange.with_body(request, &self.budget);
         let service = self.service.clone();
         match self.exec.executor().filter(|_| self.is_multiplexed) {
             Some(executor) => {
-                let span = exchange.observed.span().clone();
+                let span = exchange.observed.span().cloned();
                 let (task, response) =
                     ExchangeTask::new(service, request, slot.waker.clone(), span);
                 exchange.output = Output::Remote(response);
@@ -165,7 +177,10 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new()));
                 driver.as_mut().start(service, request);
                 exchange.output = Output::Local;
-                slot.list();
+                match self.may_write() {
+                    true => self.take_turn(index),
+                    false => self.exchanges.slot(index).list(),
+                }
             }
         }
     }

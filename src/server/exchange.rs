@@ -31,8 +31,6 @@ pub(super) struct Exchange {
     /// The response has no body, whatever the service answers.
     pub(super) is_head: bool,
     pub(super) input: Input,
-    /// The request between the end of its params and the call.
-    pub(super) request: Option<Request<()>>,
     /// The request body, opened when there is something to put into it or somebody to read it. The end that fills it is kept for
     /// as long as that one may leave it unread.
     body: Option<Sender>,
@@ -81,7 +79,6 @@ impl Exchange {
             keep_conn,
             is_head: false,
             input: Input::Params(Vec::new()),
-            request: None,
             body: None,
             incoming: None,
             output: Output::Waiting,
@@ -106,9 +103,8 @@ impl Exchange {
     }
 
     /// The request's params are complete. FCGI_STDIN will bring a body of that length, or of unknown length.
-    pub(super) fn on_request(&mut self, request: Request<()>, length: Option<u64>) {
+    pub(super) fn on_request(&mut self, request: &Request<()>, length: Option<u64>) {
         self.is_head = request.method() == Method::HEAD;
-        self.request = Some(request);
         // An Authorizer's request has no FCGI_STDIN, and lighttpd and Apache do not even send its end.
         if self.role == Role::Responder && length != Some(0) {
             self.input = Input::Body(length);
@@ -116,13 +112,16 @@ impl Exchange {
     }
 
     /// The request as it is handed to the service.
-    pub(super) fn take_request(&mut self, budget: &Arc<Budget>) -> Option<Request<Incoming>> {
-        let request = self.request.take()?;
+    pub(super) fn with_body(
+        &mut self,
+        request: Request<()>,
+        budget: &Arc<Budget>,
+    ) -> Request<Incoming> {
         if let Input::Body(_) = self.input {
             self.open_body(budget);
         }
         let body = self.incoming.take().unwrap_or_else(Incoming::empty);
-        Some(request.map(|()| body))
+        request.map(|()| body)
     }
 
     /// Takes a part of FCGI_STDIN, which arrived in `block`.
@@ -211,6 +210,8 @@ pub(super) struct Exchanges<S: HttpService> {
 /// A place for an exchange, reused by later ones.
 pub(super) struct Slot<S: HttpService> {
     pub(super) exchange: Option<Exchange>,
+    /// The request between the end of its params and the call.
+    pub(super) request: Option<Request<()>>,
     /// Where a service runs in place.
     pub(super) driver: Option<Pin<Box<Driver<S>>>>,
     listing: Arc<SlotWaker>,
@@ -262,22 +263,34 @@ impl<S: HttpService> Exchanges<S> {
 
     /// Takes an exchange out; its service future or response body is dropped.
     pub(super) fn remove(&mut self, index: usize) -> Exchange {
+        self.retire(index);
+        self.slots[index].exchange.take().expect("an index of a live exchange")
+    }
+
+    /// Takes an exchange out of which nothing is needed any more.
+    pub(super) fn discard(&mut self, index: usize) {
+        self.retire(index);
+        self.slots[index].exchange = None;
+    }
+
+    /// Frees the place of an exchange, and drops all of it but the exchange itself.
+    fn retire(&mut self, index: usize) {
         let slot = &mut self.slots[index];
-        let exchange = slot.exchange.take().expect("an index of a live exchange");
-        if let (Output::Local, Some(driver)) = (&exchange.output, &mut slot.driver) {
-            driver.as_mut().clear();
-        }
+        let exchange = slot.exchange.as_ref().expect("an index of a live exchange");
         let position = self.ids.binary_search_by_key(&exchange.id, |&(id, _)| id);
         self.ids.remove(position.expect("a live exchange is listed by its id"));
         self.free.push(index);
-        exchange
+        match (&exchange.output, &mut slot.driver) {
+            (Output::Local, Some(driver)) => driver.as_mut().clear(),
+            _ => slot.request = None,
+        }
     }
 
     fn add_slot(&mut self) -> usize {
         let index = self.slots.len();
         let listing = SlotWaker::new(index, self.ready.clone());
         let waker = listing.clone().into();
-        self.slots.push(Slot { exchange: None, driver: None, listing, waker });
+        self.slots.push(Slot { exchange: None, request: None, driver: None, listing, waker });
         index
     }
 }

@@ -175,7 +175,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             insert_connect_info(mapped.request.extensions_mut(), address);
         }
         exchange.observed.on_request(&mapped.request, mapped.remote_addr);
-        exchange.on_request(mapped.request, mapped.content_length);
+        exchange.on_request(&mapped.request, mapped.content_length);
+        slot.request = Some(mapped.request);
         self.called.push(index);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::{Request, StatusCode};
 
 use crate::error::Result;
-use crate::trace::{Span, debug, debug_span};
+use crate::trace::{Span, are_spans_wanted, debug, debug_span};
 
 /// Is told what happens on connections: enough for metrics.
 ///
@@ -87,13 +87,7 @@ impl Observers {
 
     pub(super) fn begin_request(&self) -> ObservedRequest {
         self.0.iter().for_each(|observer| observer.request_began());
-        ObservedRequest {
-            observer: self.0.clone(),
-            began: self.0.is_some().then(Instant::now),
-            span: Span::none(),
-            status: None,
-            is_complete: false,
-        }
+        ObservedRequest(self.0.as_ref().map(|observer| Watch::new(Some(observer.clone()))))
     }
 }
 
@@ -118,11 +112,12 @@ impl Drop for ObservedConnection {
     }
 }
 
-/// A live request, whose end will be told and logged, whichever way it comes.
-pub(super) struct ObservedRequest {
+/// A live request, whose end will be told and logged, whichever way it comes. Empty if nobody wants to know.
+pub(super) struct ObservedRequest(Option<Box<Watch>>);
+
+struct Watch {
     observer: Option<Arc<dyn Observer>>,
-    /// Kept if anybody wants to know.
-    began: Option<Instant>,
+    began: Instant,
     span: Span,
     status: Option<StatusCode>,
     is_complete: bool,
@@ -131,37 +126,51 @@ pub(super) struct ObservedRequest {
 impl ObservedRequest {
     /// The service is about to be called. The span has no query: it may hold what must not be logged.
     pub(super) fn on_request<B>(&mut self, request: &Request<B>, remote: Option<SocketAddr>) {
-        self.span = debug_span!(
+        if !are_spans_wanted() {
+            return;
+        }
+        let span = debug_span!(
             "request",
             method = %request.method(),
             path = request.uri().path(),
             remote = remote.map(tracing::field::display),
         );
-        if !self.span.is_disabled() {
-            self.began.get_or_insert_with(Instant::now);
+        if !span.is_disabled() {
+            self.0.get_or_insert_with(|| Watch::new(None)).span = span;
         }
     }
 
-    pub(super) fn span(&self) -> &Span {
-        &self.span
+    /// The span of the request, if it has one.
+    pub(super) fn span(&self) -> Option<&Span> {
+        self.0.as_ref().map(|watch| &watch.span).filter(|span| !span.is_disabled())
     }
 
     pub(super) fn on_head(&mut self, status: StatusCode) {
-        self.status = Some(status);
+        if let Some(watch) = &mut self.0 {
+            watch.status = Some(status);
+        }
     }
 
     pub(super) fn on_complete(&mut self) {
-        self.is_complete = true;
+        if let Some(watch) = &mut self.0 {
+            watch.is_complete = true;
+        }
     }
 }
 
-impl Drop for ObservedRequest {
+impl Watch {
+    fn new(observer: Option<Arc<dyn Observer>>) -> Box<Self> {
+        let began = Instant::now();
+        Box::new(Self { observer, began, span: Span::none(), status: None, is_complete: false })
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
-        let Some(began) = self.began else { return };
         let end = RequestEnd {
             status: self.status,
             is_complete: self.is_complete,
-            duration: began.elapsed(),
+            duration: self.began.elapsed(),
         };
         if !self.span.is_disabled() {
             self.span.in_scope(|| {

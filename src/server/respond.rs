@@ -77,7 +77,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             Ok(Framing::Unknown) => Response::Body(None),
             Err(cause) => return self.on_bad_head(index, cause),
         };
-        self.list(index);
+        // Most bodies are there with their head, and then leave with it.
+        self.poll_response(index);
     }
 
     fn on_bad_head(&mut self, index: usize, cause: HeadError) {
@@ -129,10 +130,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn end(&mut self, index: usize) {
-        let mut exchange = self.exchanges.remove(index);
+        let exchange = self.exchanges.exchange(index);
         exchange.observed.on_complete();
         self.writer.end_response(exchange.id);
         self.is_last |= !exchange.keep_conn;
+        self.exchanges.discard(index);
     }
 
     fn on_failed(&mut self, index: usize, cause: BoxError) {

@@ -21,7 +21,7 @@ pin_project! {
         #[pin]
         driver: Driver<S>,
         mailbox: Arc<Mailbox>,
-        span: Span,
+        span: Option<Span>,
     }
 
     impl<S: HttpService> PinnedDrop for ExchangeTask<S> {
@@ -37,7 +37,7 @@ impl<S: HttpService> ExchangeTask<S> {
         service: S,
         request: Request<Incoming>,
         exchange: Waker,
-        span: Span,
+        span: Option<Span>,
     ) -> (Self, RemoteResponse) {
         let mailbox = Arc::new(Mailbox { state: Mutex::default(), exchange });
         let driver = Driver::started(service, request);
@@ -50,7 +50,7 @@ impl<S: HttpService> Future for ExchangeTask<S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let _entered = this.span.enter();
+        let _entered = this.span.as_ref().map(Span::enter);
         for _ in 0..STEPS_PER_POLL {
             if ready!(this.mailbox.poll_room(cx)).is_err() {
                 this.driver.clear();
