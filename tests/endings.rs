@@ -865,7 +865,7 @@ fn graceful_shutdown_lets_an_upload_finish() {
 #[test]
 fn graceful_shutdown_twice_or_after_the_end_of_the_answers_is_harmless() {
     let (mut server, mut client) = serve(App::hello());
-    client.send(Ask::get("/"));
+    client.send(Ask::get("/").head());
     server.run();
     server.graceful_shutdown();
     server.graceful_shutdown();

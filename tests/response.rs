@@ -11,8 +11,8 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{Full, channel::Channel};
 use support::{
-    App, Ask, BoxError, Event, Feed, Record, Server, Sink, Tasks, builder, bytes_of, feed, serve,
-    stdin, text,
+    App, Ask, BoxError, Event, Feed, Record, Server, Sink, Tasks, begin, builder, bytes_of, feed,
+    serve, stdin, text,
 };
 use tower_fastcgi::Incoming;
 use tower_service::Service;
@@ -321,7 +321,28 @@ fn without_keep_conn_the_write_half_is_shut_right_after_end_request_and_before_m
     let last_write = events.iter().position(|&event| event == Event::Write(written.len())).unwrap();
     let between = &events[last_write + 1..shutdown];
     assert!(between.iter().all(|&event| event == Event::Flush), "{between:?}");
-    assert!(server.is_running(), "it waits for the peer to close");
+    server.assert_ended_well();
+    assert_eq!(events[shutdown + 1..], [Event::Drop], "nothing is left to be read");
+}
+
+#[test]
+fn without_keep_conn_it_waits_for_the_peer_to_close_while_that_may_still_write() {
+    let begun = [bytes_of(Ask::get("/")), vec![1]].concat();
+    let kept = [bytes_of(Ask::get("/").keep_conn()), bytes_of(Ask::get("/").id(2))].concat();
+    let cases = [
+        bytes_of(Ask::get("/").head()),
+        bytes_of(Ask::post("/", "12345").content_length(Some("5")).head()),
+        bytes_of(begin(1).role(3)),
+        begun,
+        kept,
+    ];
+    for bytes in cases {
+        let (mut server, client) = serve(App::hello());
+        client.send_bytes(bytes);
+        server.run();
+        assert!(client.write_half_is_shut());
+        assert!(server.is_running(), "it waits for the peer to close");
+    }
 }
 
 #[test]

@@ -282,6 +282,7 @@ where
         if self.phase == Phase::Closing {
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 Poll::Pending => {}
+                Poll::Ready(Ok(())) if self.has_read_all() => self.phase = Phase::Closed,
                 Poll::Ready(Ok(())) => self.phase = Phase::Draining,
                 Poll::Ready(Err(_already_gone)) => self.phase = Phase::Closed,
             }
@@ -291,6 +292,12 @@ where
             self.phase = Phase::Closed;
         }
         if self.phase == before { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Whether the web server has nothing left to say: no close can then meet bytes on their way, and reset the connection under an
+    /// answer that is not read yet.
+    fn has_read_all(&self) -> bool {
+        self.reader.is_at_boundary() && !self.is_deaf && !self.dispatch.expects_more()
     }
 
     fn is_last(&self) -> bool {

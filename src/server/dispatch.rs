@@ -30,6 +30,10 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) writer: RecordWriter,
     /// Two requests were live at a time.
     pub(super) is_multiplexed: bool,
+    /// A request has begun.
+    pub(super) has_begun: bool,
+    /// One of them left the connection to the web server, or was not taken in at all.
+    pub(super) is_open_ended: bool,
     /// The connection closes when nothing is live.
     pub(super) is_last: bool,
     /// A response is not complete in a way that only a broken connection can show.
@@ -56,6 +60,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             config,
             writer: RecordWriter::default(),
             is_multiplexed: false,
+            has_begun: false,
+            is_open_ended: false,
             is_last: false,
             is_cut: false,
             withheld: 0,
@@ -68,6 +74,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Whether no exchange has anything left to do.
     pub(super) fn is_idle(&self) -> bool {
         self.exchanges.len() == self.withheld
+    }
+
+    /// Whether the web server may still send something: another request, or the rest of one that was answered.
+    pub(super) fn expects_more(&self) -> bool {
+        !self.has_begun || self.is_open_ended || self.exchanges.has_left_input()
     }
 
     pub(super) fn may_write(&self) -> bool {

@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     /// The response has no body, whatever the service answers.
     pub(super) is_head: bool,
     pub(super) input: Input,
+    /// The end of FCGI_STDIN has arrived, behind which nothing comes.
+    is_whole: bool,
     /// The request body, opened when there is something to put into it or somebody to read it. The end that fills it is kept for
     /// as long as that one may leave it unread.
     body: Option<Sender>,
@@ -79,6 +81,7 @@ impl Exchange {
             keep_conn,
             is_head: false,
             input: Input::Params(Vec::new()),
+            is_whole: false,
             body: None,
             incoming: None,
             output: Output::Waiting,
@@ -141,6 +144,7 @@ impl Exchange {
 
     /// FCGI_STDIN has ended.
     pub(super) fn end_body(&mut self, budget: &Arc<Budget>) {
+        self.is_whole = true;
         match self.input {
             Input::Body(Some(1..)) => self.fail_body(Kind::Incomplete, budget),
             _ => self.complete_body(Sender::finish),
@@ -204,6 +208,8 @@ pub(super) struct Exchanges<S: HttpService> {
     free: Vec<usize>,
     /// Sorted by id.
     ids: Vec<(RequestId, usize)>,
+    /// An exchange ended before its FCGI_STDIN did.
+    has_left_input: bool,
     ready: Arc<ReadyList>,
 }
 
@@ -220,7 +226,8 @@ pub(super) struct Slot<S: HttpService> {
 
 impl<S: HttpService> Exchanges<S> {
     pub(super) fn new(ready: Arc<ReadyList>) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), ids: Vec::new(), ready }
+        let (slots, free, ids) = (Vec::new(), Vec::new(), Vec::new());
+        Self { slots, free, ids, has_left_input: false, ready }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -229,6 +236,10 @@ impl<S: HttpService> Exchanges<S> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    pub(super) fn has_left_input(&self) -> bool {
+        self.has_left_input
     }
 
     pub(super) fn index_of(&self, id: RequestId) -> Option<usize> {
@@ -280,6 +291,7 @@ impl<S: HttpService> Exchanges<S> {
         let position = self.ids.binary_search_by_key(&exchange.id, |&(id, _)| id);
         self.ids.remove(position.expect("a live exchange is listed by its id"));
         self.free.push(index);
+        self.has_left_input |= !exchange.is_whole;
         match (&exchange.output, &mut slot.driver) {
             (Output::Local, Some(driver)) => driver.as_mut().clear(),
             _ => slot.request = None,

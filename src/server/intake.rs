@@ -119,6 +119,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     fn on_begin(&mut self, id: RequestId, content: &[u8]) -> Result<()> {
         let Some(begin) = BeginRequest::decode(content) else { return Ok(()) };
+        self.has_begun = true;
+        self.is_open_ended |= begin.keep_conn;
         if self.exchanges.index_of(id).is_some() {
             return Err(Error::protocol(Protocol::DuplicateBegin(id)));
         }
@@ -127,6 +129,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             debug!(role = begin.role, "refused: role not served");
             self.control(|this| this.writer.end_request(id, ProtocolStatus::UnknownRole));
             self.is_last |= !begin.keep_conn;
+            self.is_open_ended = true;
             return Ok(());
         };
         let observed = self.config.observers.begin_request();
@@ -138,6 +141,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many requests at a time",
             );
+            self.is_open_ended = true;
             return Ok(());
         }
         self.is_multiplexed |= !self.exchanges.is_empty();
