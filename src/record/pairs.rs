@@ -27,46 +27,53 @@ impl<'a> Pairs<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
-
-    fn parse(&mut self) -> Option<(&'a [u8], &'a [u8])> {
-        let name_len = self.take_length()?;
-        let value_len = self.take_length()?;
-        let name = self.take(name_len)?;
-        let value = self.take(value_len)?;
-        Some((name, value))
-    }
-
-    fn take_length(&mut self) -> Option<usize> {
-        let &first = self.rest.first()?;
-        if first < LONG {
-            self.rest = &self.rest[1..];
-            return Some(usize::from(first));
-        }
-        let (bytes, rest) = self.rest.split_first_chunk::<4>()?;
-        self.rest = rest;
-        usize::try_from(u32::from_be_bytes(*bytes) & LENGTH_MASK).ok()
-    }
-
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(len)?;
-        self.rest = rest;
-        Some(taken)
-    }
 }
 
 impl<'a> Iterator for Pairs<'a> {
     type Item = Result<(&'a [u8], &'a [u8]), PairError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        let pair = self.parse();
-        if pair.is_none() {
+        let Some((pair, rest)) = split_short(self.rest).or_else(|| split(self.rest)) else {
             self.rest = &[];
-        }
-        Some(pair.ok_or(PairError))
+            return Some(Err(PairError));
+        };
+        self.rest = rest;
+        Some(Ok(pair))
     }
+}
+
+/// A pair and what follows it.
+type Split<'a> = ((&'a [u8], &'a [u8]), &'a [u8]);
+
+/// Most names and values have less than 128 bytes.
+#[inline]
+fn split_short(bytes: &[u8]) -> Option<Split<'_>> {
+    let [name_len @ 0..LONG, value_len @ 0..LONG, rest @ ..] = bytes else { return None };
+    let (name, rest) = rest.split_at_checked(usize::from(*name_len))?;
+    let (value, rest) = rest.split_at_checked(usize::from(*value_len))?;
+    Some(((name, value), rest))
+}
+
+#[cold]
+fn split(bytes: &[u8]) -> Option<Split<'_>> {
+    let (name_len, rest) = split_length(bytes)?;
+    let (value_len, rest) = split_length(rest)?;
+    let (name, rest) = rest.split_at_checked(name_len)?;
+    let (value, rest) = rest.split_at_checked(value_len)?;
+    Some(((name, value), rest))
+}
+
+fn split_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    if first < LONG {
+        return Some((usize::from(first), rest));
+    }
+    let (long, rest) = bytes.split_first_chunk()?;
+    Some((usize::try_from(u32::from_be_bytes(*long) & LENGTH_MASK).ok()?, rest))
 }
 
 impl std::iter::FusedIterator for Pairs<'_> {}
