@@ -9,7 +9,7 @@ pub(super) struct Headers<'a> {
     /// Values are slices of it.
     raw: &'a Bytes,
     forwarded: Forwarded,
-    map: HeaderMap,
+    map: &'a mut HeaderMap,
     host: Option<&'a [u8]>,
     cookie: Option<&'a [u8]>,
     /// All cookies, once there are several.
@@ -17,8 +17,8 @@ pub(super) struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    pub(super) fn new(raw: &'a Bytes, forwarded: Forwarded) -> Self {
-        let map = HeaderMap::with_capacity(USUAL_COUNT);
+    pub(super) fn new(raw: &'a Bytes, forwarded: Forwarded, map: &'a mut HeaderMap) -> Self {
+        map.reserve(USUAL_COUNT);
         Self { raw, forwarded, map, host: None, cookie: None, cookies: Vec::new() }
     }
 
@@ -54,14 +54,14 @@ impl<'a> Headers<'a> {
     }
 
     /// `Host` is not among them: what goes there depends on more than the client's headers.
-    pub(super) fn finish(mut self) -> Result<HeaderMap, Refusal> {
+    pub(super) fn finish(mut self) -> Result<(), Refusal> {
         if !self.cookies.is_empty() {
             let cookies = header_value(std::mem::take(&mut self.cookies).into())?;
             self.append_value(header::COOKIE, cookies)?;
         } else if let Some(cookie) = self.cookie {
             self.append(header::COOKIE, cookie)?;
         }
-        Ok(self.map)
+        Ok(())
     }
 
     /// A request with two of them is refused as RFC 9112 section 3.2 wants it; the same one twice may be a param of the web
@@ -296,14 +296,16 @@ mod tests {
 
     fn headers(forwarded: Forwarded, params: &[(&str, &str)]) -> Result<HeaderMap, Refusal> {
         let raw: Bytes = params.iter().flat_map(|(_, value)| value.bytes()).collect();
-        let mut headers = Headers::new(&raw, forwarded);
+        let mut map = HeaderMap::new();
+        let mut headers = Headers::new(&raw, forwarded, &mut map);
         let mut rest = &raw[..];
         for (name, value) in params {
             let (value, after) = rest.split_at(value.len());
             headers.add(name.as_bytes(), value)?;
             rest = after;
         }
-        headers.finish()
+        headers.finish()?;
+        Ok(map)
     }
 
     #[track_caller]
@@ -403,9 +405,10 @@ mod tests {
     #[test]
     fn values_are_bytes_without_control_characters() {
         let raw = Bytes::from_static(b"\xe9 \xc3\xa9\t~");
-        let mut headers = Headers::new(&raw, Forwarded::Keep);
+        let mut map = HeaderMap::new();
+        let mut headers = Headers::new(&raw, Forwarded::Keep, &mut map);
         headers.add(b"X_A", &raw).unwrap();
-        let map = headers.finish().unwrap();
+        headers.finish().unwrap();
         assert_eq!(map["x-a"].as_bytes(), &raw[..]);
         assert_eq!(map["x-a"].as_bytes().as_ptr(), raw.as_ptr(), "not copied");
         for byte in (0..0x20).chain([0x7f]).filter(|&byte| byte != b'\t') {
@@ -421,7 +424,8 @@ mod tests {
     fn two_different_hosts_are_refused() {
         let hosts = |hosts: &[&'static str]| {
             let raw: Bytes = hosts.concat().into();
-            let mut headers = Headers::new(&raw, Forwarded::Keep);
+            let mut map = HeaderMap::new();
+            let mut headers = Headers::new(&raw, Forwarded::Keep, &mut map);
             let mut rest = &raw[..];
             for host in hosts {
                 let (host, after) = rest.split_at(host.len());
@@ -441,7 +445,8 @@ mod tests {
     #[test]
     fn more_headers_than_http_can_hold_are_too_large() {
         let raw = Bytes::from_static(b"1");
-        let mut headers = Headers::new(&raw, Forwarded::Keep);
+        let mut map = HeaderMap::new();
+        let mut headers = Headers::new(&raw, Forwarded::Keep, &mut map);
         let refusal = (0..40_000)
             .find_map(|index| headers.add(format!("X_{index}").as_bytes(), &raw).err())
             .unwrap();

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap};
+use http::header;
 use http::{Method, Request, StatusCode, Version};
 
 use super::authority::server_authority;
@@ -60,32 +60,32 @@ pub(crate) fn map_request(
     role: Role,
     options: &RequestOptions,
 ) -> Result<MappedRequest, Refusal> {
-    let (variables, headers) = read(&raw, options)?;
+    let mut request = Request::new(());
+    let mut variables = Variables::default();
+    let mut headers = Headers::new(&raw, options.forwarded, request.headers_mut());
+    read(&raw, options.max_params, &mut variables, &mut headers)?;
     let method = method(&variables)?;
-    let version = version(&variables);
     let target = Target::new(&raw, &variables, &method, options.uri_source)?;
     let content_length = content_length(&variables)?;
-    let remote_addr = remote_addr(variables.remote_addr, variables.remote_port);
-    let headers = finish(headers, &raw, &variables, target.authority)?;
+    finish(headers, &raw, &variables, target.authority)?;
 
-    let mut request = Request::new(());
+    let remote_addr = remote_addr(variables.remote_addr, variables.remote_port);
+    *request.version_mut() = version(&variables);
     *request.method_mut() = method;
     *request.uri_mut() = target.uri;
-    *request.version_mut() = version;
-    *request.headers_mut() = headers;
     request.extensions_mut().insert(Params::new(raw));
     request.extensions_mut().insert(role);
     Ok(MappedRequest { request, content_length, remote_addr })
 }
 
 fn read<'a>(
-    raw: &'a Bytes,
-    options: &RequestOptions,
-) -> Result<(Variables<'a>, Headers<'a>), Refusal> {
-    let mut variables = Variables::default();
-    let mut headers = Headers::new(raw, options.forwarded);
+    raw: &'a [u8],
+    max_params: usize,
+    variables: &mut Variables<'a>,
+    headers: &mut Headers<'a>,
+) -> Result<(), Refusal> {
     for (index, pair) in Pairs::new(raw).enumerate() {
-        if index == options.max_params {
+        if index == max_params {
             return Err(Refusal::TOO_MANY_PARAMS);
         }
         let Ok((name, value)) = pair else {
@@ -96,7 +96,7 @@ fn read<'a>(
             None => variables.set(name, value),
         }
     }
-    Ok((variables, headers))
+    Ok(())
 }
 
 /// Adds the headers that come from other params than `HTTP_*`.
@@ -105,7 +105,7 @@ fn finish(
     raw: &Bytes,
     variables: &Variables<'_>,
     authority: Option<Bytes>,
-) -> Result<HeaderMap, Refusal> {
+) -> Result<(), Refusal> {
     let host = authority
         .or_else(|| headers.host().map(|host| raw.slice_ref(host)))
         .or_else(|| server_authority(raw, variables));
