@@ -1,0 +1,3 @@
+//! What is shown of the outcomes.
+
+pub(crate) mod table;

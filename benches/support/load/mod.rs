@@ -1,0 +1,178 @@
+//! A load generator that never sleeps: it reads non-blocking sockets in turn, so that no server is charged for waking it up, and
+//! has the next request on its way as soon as an answer is complete. Every answer is checked in full.
+
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
+mod address;
+mod connection;
+pub(crate) mod fastcgi;
+pub(crate) mod http;
+pub(crate) mod reply;
+
+use std::error::Error;
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+pub(crate) use self::address::Address;
+use self::connection::{Connection, Prepared, Turn};
+use crate::exchange::Exchange;
+
+/// What is asked, where and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) address: Address,
+    pub(crate) protocol: Protocol,
+    pub(crate) exchange: Exchange,
+    pub(crate) connections: usize,
+    /// How many requests are under way on one connection; HTTP/1.1 takes 1 only.
+    pub(crate) multiplexed: u16,
+    pub(crate) reuse: Reuse,
+    pub(crate) waiting: Waiting,
+}
+
+impl Plan {
+    /// One request at a time on each of 32 kept connections.
+    pub(crate) fn new(address: Address, protocol: Protocol, exchange: Exchange) -> Self {
+        Self {
+            address,
+            protocol,
+            exchange,
+            connections: 32,
+            multiplexed: 1,
+            reuse: Reuse::Kept,
+            waiting: Waiting::Spin,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    FastCgi,
+    Http,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    Kept,
+    /// A new connection for each request, which the server is to close.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    Spin,
+    /// Leaves the processor to the server while there is nothing to read.
+    Sleep,
+}
+
+/// When no further request is sent; those under way are finished.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    Elapsed(Duration),
+    /// So many requests; each connection gets its first before any gets a second.
+    Requests(u64),
+}
+
+/// Open connections and the work they are to do.
+#[derive(Debug)]
+pub(crate) struct Load {
+    connections: Vec<Connection>,
+    waiting: Waiting,
+    block: Box<[u8]>,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) requests: u64,
+    pub(crate) elapsed: Duration,
+    /// From the first byte sent to the last received, of each request, in no order.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+impl Load {
+    /// Opens the connections.
+    pub(crate) fn open(plan: &Plan) -> Result<Self> {
+        let prepared = Rc::new(Prepared::new(plan));
+        let open = |_| Connection::open(prepared.clone());
+        Ok(Self {
+            connections: (0..plan.connections).map(open).collect::<io::Result<_>>()?,
+            waiting: plan.waiting,
+            block: vec![0; BLOCK].into_boxed_slice(),
+        })
+    }
+
+    /// Sends requests, and returns when the last is answered.
+    ///
+    /// # Errors
+    ///
+    /// When a connection fails, an answer is wrong, or there is none for 10 seconds.
+    pub(crate) fn run(&mut self, until: Until) -> Result<Done> {
+        let start = Instant::now();
+        let mut now = start;
+        let mut last_answer = start;
+        let mut asked = 0;
+        let mut latencies = Vec::new();
+        for connection in &mut self.connections {
+            asked += connection.ask(now, until.left(asked, Duration::ZERO))?;
+        }
+        while (latencies.len() as u64) < asked {
+            let before = latencies.len();
+            for connection in &mut self.connections {
+                if connection.turn(&mut self.block, |asked_at| {
+                    now = Instant::now();
+                    latencies.push(now - asked_at);
+                })? == Turn::Answered
+                {
+                    asked += connection.ask(now, until.left(asked, now - start))?;
+                }
+            }
+            if latencies.len() > before {
+                last_answer = now;
+                continue;
+            }
+            self.wait()?;
+            if last_answer.elapsed() > PATIENCE {
+                let missing = asked - latencies.len() as u64;
+                return Err(format!("no answer for 10 seconds, {missing} are missing").into());
+            }
+        }
+        Ok(Done { requests: asked, elapsed: start.elapsed(), latencies })
+    }
+
+    fn wait(&self) -> Result<()> {
+        if self.waiting == Waiting::Spin {
+            std::hint::spin_loop();
+            return Ok(());
+        }
+        let connections = self.connections.iter();
+        let mut sockets: Vec<_> = connections
+            .map(|connection| {
+                let mut events = PollFlags::IN;
+                events.set(PollFlags::OUT, connection.has_unsent());
+                PollFd::from_borrowed_fd(connection.socket(), events)
+            })
+            .collect();
+        poll(&mut sockets, Some(&PATIENCE.try_into()?))?;
+        Ok(())
+    }
+}
+
+impl Until {
+    fn left(self, asked: u64, elapsed: Duration) -> u64 {
+        match self {
+            Self::Elapsed(limit) if elapsed < limit => u64::MAX,
+            Self::Elapsed(_) => 0,
+            Self::Requests(limit) => limit - asked,
+        }
+    }
+}
+
+/// More than a Unix socket holds by default.
+const BLOCK: usize = 256 * 1024;
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,31 @@
+//! The parts of `cargo bench --bench compare` whose mistakes would show as wrong figures.
+
+#![cfg(target_os = "linux")]
+#![allow(dead_code)]
+
+#[path = "../../benches/compare/apps/mod.rs"]
+mod apps;
+#[path = "../../benches/compare/content.rs"]
+mod content;
+#[path = "../../benches/support/exchange.rs"]
+mod exchange;
+#[path = "../../benches/compare/experiments/mod.rs"]
+mod experiments;
+#[path = "../../benches/support/load/mod.rs"]
+mod load;
+#[path = "../../benches/compare/options.rs"]
+mod options;
+#[path = "../../benches/support/process/mod.rs"]
+mod process;
+#[path = "../../benches/compare/servers.rs"]
+mod servers;
+#[path = "../../benches/compare/statistics.rs"]
+mod statistics;
+
+mod test_cores;
+mod test_fastcgi_replies;
+mod test_http_replies;
+mod test_load;
+mod test_one_reply;
+mod test_options;
+mod test_statistics;
