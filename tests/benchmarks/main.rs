@@ -17,6 +17,8 @@ mod load;
 mod options;
 #[path = "../../benches/support/process/mod.rs"]
 mod process;
+#[path = "../../benches/compare/report/mod.rs"]
+mod report;
 #[path = "../../benches/compare/servers.rs"]
 mod servers;
 #[path = "../../benches/compare/statistics.rs"]
@@ -28,4 +30,6 @@ mod test_http_replies;
 mod test_load;
 mod test_one_reply;
 mod test_options;
+mod test_picture;
 mod test_statistics;
+mod test_system_calls;

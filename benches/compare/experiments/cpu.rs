@@ -72,7 +72,8 @@ impl Cpu {
     pub(super) fn round(
         &self,
         session: &Session,
-        (running, plan): &mut (Running, Plan),
+        running: &Running,
+        plan: &Plan,
     ) -> Result<Vec<f64>> {
         let pid = running.process.id();
         let (warm_up, window) = if session.quick { (10, 50) } else { (50, 250) };

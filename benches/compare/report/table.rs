@@ -23,10 +23,24 @@ fn line(title: &str, cells: impl Iterator<Item = String>) -> String {
 /// The median, and if it can be compared the ratio to axum with half of what the middle half of the rounds spans.
 fn cell(outcome: &Outcome, server: Server) -> String {
     let Some((value, ratio)) = summaries(outcome, server) else { return "-".to_owned() };
-    let value = figure(value.median, outcome.row.unit);
+    let value = outcome.row.unit.figure(value.median);
     match ratio {
         Some(ratio) => {
-            format!("{value}  {:.2} ±{:.2}", ratio.median, (ratio.high - ratio.low) / 2.0)
+            let spread = (ratio.high - ratio.low) / 2.0;
+            format!("{value}  {:.2} ±{spread:.2}", ratio.median)
+        }
+        None => value,
+    }
+}
+
+/// The same for a page.
+pub(super) fn markdown_cell(outcome: &Outcome, server: Server) -> String {
+    let Some((value, ratio)) = summaries(outcome, server) else { return "-".to_owned() };
+    let value = outcome.row.unit.figure(value.median);
+    match ratio {
+        Some(ratio) => {
+            let spread = (ratio.high - ratio.low) / 2.0;
+            format!("{value}, **{:.2}** ±{spread:.2}", ratio.median)
         }
         None => value,
     }
@@ -35,19 +49,34 @@ fn cell(outcome: &Outcome, server: Server) -> String {
 fn summaries(outcome: &Outcome, server: Server) -> Option<(Summary, Option<Summary>)> {
     let values = outcome.of(server)?;
     let ratio = match outcome.of(Server::Axum) {
-        Some(axum) if server != Server::Axum => Summary::of_ratios(values, axum),
+        Some(axum) if server != Server::Axum && outcome.row.unit.is_time() => {
+            Summary::of_ratios(values, axum)
+        }
         _ => None,
     };
     Some((Summary::of(values)?, ratio))
 }
 
-fn figure(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Microseconds if value >= 100.0 => format!("{value:.0} us"),
-        Unit::Microseconds if value >= 10.0 => format!("{value:.1} us"),
-        Unit::Microseconds => format!("{value:.2} us"),
+impl Unit {
+    fn figure(self, value: f64) -> String {
+        let digits = match value {
+            100.0.. => 0,
+            10.0.. => 1,
+            _ => 2,
+        };
+        match self {
+            Self::Microseconds => format!("{value:.digits$} us"),
+            Self::KibiBytes => format!("{value:.1} KiB"),
+            Self::MebiBytes => format!("{value:.1} MiB"),
+            Self::Count => format!("{value:.1}"),
+        }
+    }
+
+    /// Whether a ratio tells more than the figure.
+    fn is_time(self) -> bool {
+        self == Self::Microseconds
     }
 }
 
-const TITLE: usize = 46;
+const TITLE: usize = 54;
 const CELL: usize = 24;

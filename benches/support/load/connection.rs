@@ -89,8 +89,8 @@ impl Connection {
         })
     }
 
-    /// Sends as many requests as there is room for, `limit` at most, and returns how many.
-    pub(super) fn ask(&mut self, now: Instant, limit: u64) -> Result<u64> {
+    /// Begins as many requests as there is room for, `limit` at most, and returns how many. They are sent by [`send`](Self::send).
+    pub(super) fn ask(&mut self, now: Instant, limit: u64) -> u64 {
         let mut asked = 0;
         while asked < limit {
             let Some(index) = self.free.pop() else { break };
@@ -98,8 +98,7 @@ impl Connection {
             self.unsent.push_back(Unsent { index, sent: 0 });
             asked += 1;
         }
-        self.send()?;
-        Ok(asked)
+        asked
     }
 
     /// Sends and receives what the socket takes and gives at once. Calls `answered` with the time of asking for each answer.
@@ -108,7 +107,7 @@ impl Connection {
         block: &mut [u8],
         mut answered: impl FnMut(Instant),
     ) -> Result<Turn> {
-        self.send()?;
+        self.send(usize::MAX)?;
         if self.free.len() == self.asked_at.len() {
             return Ok(Turn::Nothing);
         }
@@ -128,8 +127,34 @@ impl Connection {
         Ok(turn)
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
+    /// Sends what the socket takes at once, `limit` bytes at most, and returns how many it took.
+    pub(super) fn send(&mut self, limit: usize) -> io::Result<usize> {
+        if self.unsent.is_empty() {
+            return Ok(0);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut left = limit;
+        for (slice, unsent) in slices.iter_mut().zip(&self.unsent) {
+            let rest = &self.prepared.requests[unsent.index][unsent.sent..];
+            let rest = &rest[..rest.len().min(left)];
+            left -= rest.len();
+            *slice = IoSlice::new(rest);
+        }
+        let count = self.unsent.len().min(SLICES);
+        match self.socket.write_vectored(&slices[..count]) {
+            Ok(len) => {
+                self.sent(len);
+                Ok(len)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many bytes of its requests have not been sent.
+    pub(super) fn unsent(&self) -> usize {
+        let requests = &self.prepared.requests;
+        self.unsent.iter().map(|unsent| requests[unsent.index].len() - unsent.sent).sum()
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -169,23 +194,6 @@ impl Connection {
         *self = Self::open(self.prepared.clone())?;
         answered(asked_at);
         Ok(Turn::Answered)
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        for (slice, unsent) in slices.iter_mut().zip(&self.unsent) {
-            *slice = IoSlice::new(&self.prepared.requests[unsent.index][unsent.sent..]);
-        }
-        let count = self.unsent.len().min(SLICES);
-        match self.socket.write_vectored(&slices[..count]) {
-            Ok(sent) => self.sent(sent),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
     }
 
     fn sent(&mut self, mut len: usize) {

@@ -80,6 +80,8 @@ pub(crate) enum Until {
 #[derive(Debug)]
 pub(crate) struct Load {
     connections: Vec<Connection>,
+    /// Requests that have begun and are not answered.
+    under_way: u64,
     waiting: Waiting,
     block: Box<[u8]>,
 }
@@ -102,12 +104,13 @@ impl Load {
         let open = |_| Connection::open(prepared.clone());
         Ok(Self {
             connections: (0..plan.connections).map(open).collect::<io::Result<_>>()?,
+            under_way: 0,
             waiting: plan.waiting,
             block: vec![0; BLOCK].into_boxed_slice(),
         })
     }
 
-    /// Sends requests, and returns when the last is answered.
+    /// Sends requests, and returns when the last is answered, those that [`begin`](Self::begin) began included.
     ///
     /// # Errors
     ///
@@ -119,30 +122,55 @@ impl Load {
         let mut asked = 0;
         let mut latencies = Vec::new();
         for connection in &mut self.connections {
-            asked += connection.ask(now, until.left(asked, Duration::ZERO))?;
+            asked += connection.ask(now, until.left(asked, Duration::ZERO));
+            connection.send(usize::MAX)?;
         }
-        while (latencies.len() as u64) < asked {
+        self.under_way += asked;
+        while self.under_way > 0 {
             let before = latencies.len();
             for connection in &mut self.connections {
-                if connection.turn(&mut self.block, |asked_at| {
+                let turn = connection.turn(&mut self.block, |asked_at| {
                     now = Instant::now();
                     latencies.push(now - asked_at);
-                })? == Turn::Answered
-                {
-                    asked += connection.ask(now, until.left(asked, now - start))?;
+                })?;
+                if turn == Turn::Answered {
+                    let more = connection.ask(now, until.left(asked, now - start));
+                    connection.send(usize::MAX)?;
+                    self.under_way += more;
+                    asked += more;
                 }
             }
             if latencies.len() > before {
+                self.under_way -= (latencies.len() - before) as u64;
                 last_answer = now;
                 continue;
             }
             self.wait()?;
             if last_answer.elapsed() > PATIENCE {
-                let missing = asked - latencies.len() as u64;
+                let missing = self.under_way;
                 return Err(format!("no answer for 10 seconds, {missing} are missing").into());
             }
         }
-        Ok(Done { requests: asked, elapsed: start.elapsed(), latencies })
+        Ok(Done { requests: latencies.len() as u64, elapsed: start.elapsed(), latencies })
+    }
+
+    /// Begins a request on each connection that has room for one, and sends nothing of it yet.
+    pub(crate) fn begin(&mut self) {
+        let now = Instant::now();
+        for connection in &mut self.connections {
+            self.under_way += connection.ask(now, 1);
+        }
+    }
+
+    /// Sends at most `piece` bytes on each connection, but nothing of the last `piece` of what there is to send. Returns whether
+    /// any socket took something.
+    pub(crate) fn trickle(&mut self, piece: usize) -> Result<bool> {
+        let mut sent = 0;
+        for connection in &mut self.connections {
+            let unsent = connection.unsent().saturating_sub(piece);
+            sent += connection.send(unsent.min(piece))?;
+        }
+        Ok(sent > 0)
     }
 
     fn wait(&self) -> Result<()> {
@@ -154,7 +182,7 @@ impl Load {
         let mut sockets: Vec<_> = connections
             .map(|connection| {
                 let mut events = PollFlags::IN;
-                events.set(PollFlags::OUT, connection.has_unsent());
+                events.set(PollFlags::OUT, connection.unsent() > 0);
                 PollFd::from_borrowed_fd(connection.socket(), events)
             })
             .collect();

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) use self::cores::Cores;
-#[allow(unused_imports)]
 pub(crate) use self::usage::{resident, settle};
 
 /// A server that ends with its standard input, so it cannot outlive whoever started it.
