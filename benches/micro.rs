@@ -8,7 +8,7 @@ use tower_fastcgi::record::{
     put_stream_end,
 };
 
-use self::cgi::{Forwarded, RequestOptions, UriSource, map_request, put_head};
+use self::cgi::{Forwarded, RequestOptions, UriSource, map_request, put_head, put_refusal};
 use self::params::{HEADERS, NGINX_PARAMS};
 
 #[path = "support/params.rs"]
@@ -108,6 +108,16 @@ fn response_to_head(bencher: Bencher<'_, '_>) {
         dst.clear();
         put_head(&mut dst, false, black_box(&head), SizeHint::with_exact(13), false, true)
             .unwrap_or_else(|_| panic!("a short head"));
+        dst.len()
+    });
+}
+
+#[divan::bench]
+fn refusal(bencher: Bencher<'_, '_>) {
+    let mut dst = Vec::with_capacity(1024);
+    bencher.bench_local(|| {
+        dst.clear();
+        put_refusal(&mut dst, false, http::StatusCode::BAD_REQUEST, black_box("no"), true);
         dst.len()
     });
 }

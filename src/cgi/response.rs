@@ -1,5 +1,5 @@
 use http::StatusCode;
-use http::header::{self, HeaderMap};
+use http::header::HeaderMap;
 use http::response::Parts;
 use http_body::SizeHint;
 
@@ -42,24 +42,24 @@ pub(crate) fn put_head(
         return Err(HeadError::Informational(*status));
     }
     let start = dst.len();
+    put_status(dst, *status);
+    let status_end = dst.len();
+    let service = put_headers(dst, headers);
     let body_size = if body_is_end { Some(0) } else { body_size.exact() };
-    let (framing, content_length) = framing(request_is_head, *status, headers, body_size);
-    // HAProxy 2.6 makes every response with a Location a 302 unless Status comes later; all others take any order.
-    let status_is_last = *status != StatusCode::FOUND && headers.contains_key(header::LOCATION);
-    if !status_is_last {
-        put_status(dst, *status);
-    }
-    let written = put_headers(dst, headers);
+    let (framing, content_length) =
+        framing(request_is_head, *status, service.length.known(), body_size);
     if let Some(content_length) = content_length {
         put_content_length(dst, content_length);
     }
-    if !written.content_type && !matches!(framing, Framing::Omitted | Framing::Known(0)) {
+    if !service.content_type && !matches!(framing, Framing::Omitted | Framing::Known(0)) {
         dst.extend_from_slice(b"content-type: application/octet-stream\r\n");
     }
-    if date && !written.date {
+    if date && !service.date {
         put_date(dst);
     }
-    if status_is_last {
+    // HAProxy 2.6 makes every response with a Location a 302 unless Status comes later; all others take any order.
+    if service.location && *status != StatusCode::FOUND {
+        dst.drain(start..status_end);
         put_status(dst, *status);
     }
     dst.extend_from_slice(b"\r\n");
@@ -92,56 +92,81 @@ pub(crate) fn put_refusal(
 fn framing(
     request_is_head: bool,
     status: StatusCode,
-    headers: &HeaderMap,
+    service_length: Option<u64>,
     body_size: Option<u64>,
 ) -> (Framing, Option<u64>) {
     if status == StatusCode::NO_CONTENT {
         return (Framing::Omitted, None);
     }
-    let set = service_length(headers);
     if status == StatusCode::NOT_MODIFIED {
         // axum sets 0 on every empty response. Here it would be the page's own length, which a cache believes.
-        return (Framing::Omitted, set.filter(|&length| length > 0));
+        return (Framing::Omitted, service_length.filter(|&length| length > 0));
     }
     if request_is_head {
-        return (Framing::Omitted, set);
+        return (Framing::Omitted, service_length);
     }
-    let length = set.or(body_size);
+    let length = service_length.or(body_size);
     (length.map_or(Framing::Unknown, Framing::Known), length)
 }
 
-/// The `Content-Length` that the service set; `None` if that is no number, or if several disagree.
-fn service_length(headers: &HeaderMap) -> Option<u64> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let first = decimal::parse(lengths.next()?.as_bytes())?;
-    lengths.all(|length| decimal::parse(length.as_bytes()) == Some(first)).then_some(first)
-}
-
-/// Which of the headers that are written unasked the service has set.
+/// What the service has set of the headers that need more than to be written.
 #[derive(Default)]
-struct Written {
+struct Service {
     content_type: bool,
     date: bool,
+    length: Length,
+    location: bool,
+}
+
+/// The `Content-Length` that the service set.
+#[derive(Clone, Copy, Default)]
+enum Length {
+    #[default]
+    Unset,
+    Set(u64),
+    /// It is no number, or several disagree.
+    Invalid,
+}
+
+impl Length {
+    fn add(&mut self, value: &[u8]) {
+        *self = match (*self, decimal::parse(value)) {
+            (Self::Unset, Some(length)) => Self::Set(length),
+            (Self::Set(other), Some(length)) if other == length => Self::Set(length),
+            _ => Self::Invalid,
+        };
+    }
+
+    fn known(self) -> Option<u64> {
+        match self {
+            Self::Set(length) => Some(length),
+            Self::Unset | Self::Invalid => None,
+        }
+    }
 }
 
 /// A line for each value, so that `Set-Cookie` is repeated.
-fn put_headers(dst: &mut Vec<u8>, headers: &HeaderMap) -> Written {
-    let mut written = Written::default();
+fn put_headers(dst: &mut Vec<u8>, headers: &HeaderMap) -> Service {
+    let mut service = Service::default();
     for (name, value) in headers {
         let name = name.as_str();
-        match name {
+        match name.len() {
+            4 if name == "date" => service.date = true,
+            8 if name == "location" => service.location = true,
+            12 if name == "content-type" => service.content_type = true,
+            14 if name == "content-length" => {
+                service.length.add(value.as_bytes());
+                continue;
+            }
             _ if is_dropped(name) => continue,
-            "content-type" => written.content_type = true,
-            "date" => written.date = true,
             _ => {}
         }
         put_line(dst, name.as_bytes(), value.as_bytes());
     }
-    written
+    service
 }
 
-/// `Content-Length` is written apart; the others are the web server's to set. nginx and Apache pass `Transfer-Encoding` on
-/// and then frame the body once more.
+/// These are the web server's to set. nginx and Apache pass `Transfer-Encoding` on and then frame the body once more.
 fn is_dropped(name: &str) -> bool {
     match name.len() {
         2 => name == "te",
@@ -149,7 +174,6 @@ fn is_dropped(name: &str) -> bool {
         7 => matches!(name, "trailer" | "upgrade"),
         8 => name == "trailers",
         10 => matches!(name, "connection" | "keep-alive"),
-        14 => name == "content-length",
         16 => name == "proxy-connection",
         17 => name == "transfer-encoding",
         _ => false,
@@ -166,6 +190,9 @@ fn put_line(dst: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// The space stays when there is no reason phrase, as in HTTP's own status line (RFC 9112 section 4).
 fn put_status(dst: &mut Vec<u8>, status: StatusCode) {
+    if status == StatusCode::OK {
+        return dst.extend_from_slice(b"Status: 200 OK\r\n");
+    }
     dst.extend_from_slice(b"Status: ");
     dst.extend_from_slice(status.as_str().as_bytes());
     dst.push(b' ');
