@@ -58,7 +58,7 @@ impl Target {
     /// in a request.
     fn of_client(raw: &Bytes, target: &[u8], method: &Method) -> Result<Self, Refusal> {
         match target {
-            [b'/', ..] => origin_form(raw.slice_ref(target)).map(Self::without_authority),
+            [b'/', ..] => origin_form(raw, target).map(Self::without_authority),
             b"*" if method == Method::OPTIONS => Ok(Self::without_authority(Uri::from_static("*"))),
             _ if method == Method::CONNECT => authority_form(raw, target),
             _ => absolute_form(raw, target),
@@ -107,13 +107,13 @@ fn decoded_form(path: &[u8], variables: &Variables<'_>, method: &Method) -> Resu
 }
 
 /// Nothing is copied unless `http` refuses a byte, which is then percent-encoded.
-fn origin_form(target: Bytes) -> Result<Uri, Refusal> {
+fn origin_form(raw: &Bytes, target: &[u8]) -> Result<Uri, Refusal> {
     if target.len() > MAX_LEN {
         return Err(TOO_LONG);
     }
-    match Uri::from_maybe_shared(target.clone()) {
+    match Uri::from_maybe_shared(raw.slice_ref(target)) {
         Ok(uri) => Ok(uri),
-        Err(_) => checked_uri(encode_refused(&target)),
+        Err(_) => checked_uri(encode_refused(target)),
     }
 }
 
@@ -127,8 +127,11 @@ fn absolute_form(raw: &Bytes, target: &[u8]) -> Result<Target, Refusal> {
     let host = raw.slice_ref(host);
     check_authority(&host)?;
     let uri = match path {
-        [b'/', ..] => origin_form(raw.slice_ref(path))?,
-        [b'?', ..] => origin_form([b"/", path].concat().into())?,
+        [b'/', ..] => origin_form(raw, path)?,
+        [b'?', ..] => {
+            let path = Bytes::from([b"/", path].concat());
+            origin_form(&path, &path)?
+        }
         _ => Uri::from_static("/"),
     };
     Ok(Target { uri, authority: Some(host) })
