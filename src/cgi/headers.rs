@@ -25,8 +25,10 @@ impl<'a> Headers<'a> {
     /// Takes a param's name without its `HTTP_`, and its value.
     pub(super) fn add(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
         match Field::of(name)? {
-            Field::Header(name) => self.append(name, value),
-            Field::Forwarded(name) if self.forwarded == Forwarded::Keep => self.append(name, value),
+            Field::Header(name) => self.append_part(name, value),
+            Field::Forwarded(name) if self.forwarded == Forwarded::Keep => {
+                self.append_part(name, value)
+            }
             Field::Host => self.set_host(value),
             Field::Cookie => {
                 self.add_cookie(value);
@@ -36,16 +38,21 @@ impl<'a> Headers<'a> {
         }
     }
 
-    pub(super) fn append(&mut self, name: HeaderName, value: &[u8]) -> Result<(), Refusal> {
-        self.append_value(name, header_value(self.raw.slice_ref(value))?)
+    /// Does what `slice_ref` does, which no compiler inlines as it is not generic: it would cost twice as much.
+    fn append_part(&mut self, name: HeaderName, value: &[u8]) -> Result<(), Refusal> {
+        let start = value.as_ptr().addr() - self.raw.as_ptr().addr();
+        self.append(name, self.raw.slice(start..start + value.len()))
     }
 
-    pub(super) fn append_value(
-        &mut self,
-        name: HeaderName,
-        value: HeaderValue,
-    ) -> Result<(), Refusal> {
-        self.map.try_append(name, value).map(drop).map_err(|_| Refusal::TOO_MANY_HEADERS)
+    /// Values are bytes: latin-1 and UTF-8 pass unchanged, control characters do not pass.
+    pub(super) fn append(&mut self, name: HeaderName, value: Bytes) -> Result<(), Refusal> {
+        let Ok(value) = HeaderValue::from_maybe_shared(value) else {
+            return Err(Refusal::bad_request("control characters in the value of a header"));
+        };
+        match self.map.try_append(name, value) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Refusal::TOO_MANY_HEADERS),
+        }
     }
 
     /// The `Host` header, unless it is missing or empty.
@@ -56,12 +63,13 @@ impl<'a> Headers<'a> {
     /// `Host` is not among them: what goes there depends on more than the client's headers.
     pub(super) fn finish(mut self) -> Result<(), Refusal> {
         if !self.cookies.is_empty() {
-            let cookies = header_value(std::mem::take(&mut self.cookies).into())?;
-            self.append_value(header::COOKIE, cookies)?;
-        } else if let Some(cookie) = self.cookie {
-            self.append(header::COOKIE, cookie)?;
+            let cookies = std::mem::take(&mut self.cookies);
+            return self.append(header::COOKIE, cookies.into());
         }
-        Ok(())
+        match self.cookie {
+            Some(cookie) => self.append_part(header::COOKIE, cookie),
+            None => Ok(()),
+        }
     }
 
     /// A request with two of them is refused as RFC 9112 section 3.2 wants it; the same one twice may be a param of the web
@@ -91,12 +99,6 @@ impl<'a> Headers<'a> {
         self.cookies.extend_from_slice(b"; ");
         self.cookies.extend_from_slice(value);
     }
-}
-
-/// Values are bytes: latin-1 and UTF-8 pass unchanged, control characters do not pass.
-pub(super) fn header_value(value: Bytes) -> Result<HeaderValue, Refusal> {
-    HeaderValue::from_maybe_shared(value)
-        .map_err(|_| Refusal::bad_request("control characters in the value of a header"))
 }
 
 /// What becomes of a header.

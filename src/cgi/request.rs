@@ -7,7 +7,7 @@ use http::{Method, Request, StatusCode, Version};
 use super::authority::server_authority;
 use super::decimal;
 use super::forwarded::Forwarded;
-use super::headers::{Headers, header_value};
+use super::headers::Headers;
 use super::params::{Params, remote_addr};
 use super::target::{Target, UriSource};
 use super::variables::Variables;
@@ -110,13 +110,13 @@ fn finish(
         .or_else(|| headers.host().map(|host| raw.slice_ref(host)))
         .or_else(|| server_authority(raw, variables));
     if let Some(host) = host {
-        headers.append_value(header::HOST, header_value(host)?)?;
+        headers.append(header::HOST, host)?;
     }
     if let Some(content_type) = variables.content_type.filter(|value| !value.is_empty()) {
-        headers.append(header::CONTENT_TYPE, content_type)?;
+        headers.append(header::CONTENT_TYPE, raw.slice_ref(content_type))?;
     }
     if let Some(content_length) = known_length(variables) {
-        headers.append(header::CONTENT_LENGTH, content_length)?;
+        headers.append(header::CONTENT_LENGTH, raw.slice_ref(content_length))?;
     }
     headers.finish()
 }
