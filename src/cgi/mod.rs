@@ -3,6 +3,7 @@
 mod authority;
 mod date;
 mod decimal;
+mod extensions;
 mod forwarded;
 mod headers;
 mod params;

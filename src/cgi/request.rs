@@ -5,12 +5,12 @@ use http::header;
 use http::{Method, Request, StatusCode, Version};
 
 use super::authority::server_authority;
-use super::decimal;
 use super::forwarded::Forwarded;
 use super::headers::Headers;
 use super::params::{Params, remote_addr};
 use super::target::{Target, UriSource};
 use super::variables::Variables;
+use super::{decimal, extensions};
 use crate::record::{Pairs, Role};
 
 /// How params become a request.
@@ -73,6 +73,7 @@ pub(crate) fn map_request(
     *request.version_mut() = version(&variables);
     *request.method_mut() = method;
     *request.uri_mut() = target.uri;
+    *request.extensions_mut() = extensions::roomy();
     request.extensions_mut().insert(Params::new(raw));
     request.extensions_mut().insert(role);
     Ok(MappedRequest { request, content_length, remote_addr })
