@@ -58,11 +58,13 @@ impl Params {
         if is_client_sent(name) {
             return None;
         }
-        Pairs::new(&self.raw)
-            .flatten()
-            .filter(|&(other, _)| other == name)
-            .last()
-            .map(|(_, value)| value)
+        let mut found = None;
+        for (other, value) in Pairs::new(&self.raw).map_while(Result::ok) {
+            if other == name {
+                found = Some(value);
+            }
+        }
+        found
     }
 
     /// The value of the param of this name, if it is UTF-8; see [`get`](Self::get).
