@@ -48,6 +48,9 @@ impl Decoder {
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Fragment<'a>>, DecodeError> {
+        if let Some(fragment) = self.take_record(input) {
+            return Ok(Some(fragment));
+        }
         loop {
             match self.state {
                 State::Header => match self.take_header(input)? {
@@ -88,6 +91,23 @@ impl Decoder {
                 State::Failed(error) => return Err(error),
             }
         }
+    }
+
+    /// Takes one of the usual records at once if all of it is there, which spares it the way through the states.
+    fn take_record<'i>(&self, input: &mut &'i [u8]) -> Option<Fragment<'i>> {
+        if !matches!(self.state, State::Header) || !self.partial.is_empty() {
+            return None;
+        }
+        let (bytes, rest) = input.split_first_chunk()?;
+        let header = Header::decode(*bytes)?;
+        let is_usual = match header.record_type {
+            RecordType::BeginRequest => usize::from(header.content_length) == BeginRequest::LEN,
+            record_type => record_type.is_stream(),
+        };
+        let (content, rest) = rest.split_at_checked(usize::from(header.content_length))?;
+        let rest = rest.get(usize::from(header.padding_length)..).filter(|_| is_usual)?;
+        *input = rest;
+        Some(Fragment { header, content })
     }
 
     fn take_header(&mut self, input: &mut &[u8]) -> Result<Option<Header>, DecodeError> {
