@@ -209,7 +209,9 @@ where
         if self.is_eof || self.dispatch.has_control_backlog() {
             return Poll::Pending;
         }
-        if self.is_listening() && self.dispatch.budget.poll_room(cx).is_pending() {
+        // Without an exchange nothing unread counts.
+        let may_be_full = self.is_listening() && !self.dispatch.exchanges.is_empty();
+        if may_be_full && self.dispatch.budget.poll_room(cx).is_pending() {
             self.is_full = true;
             return Poll::Pending;
         }
@@ -362,10 +364,14 @@ where
     fn next_deadline(&mut self) -> Option<(Instant, Expired)> {
         let config = &self.dispatch.config;
         let is_serving = self.phase == Phase::Serving;
-        let is_closing = matches!(self.phase, Phase::Closing | Phase::Draining);
         let has_exchanges = !self.dispatch.exchanges.is_empty();
         // The web server begins no other request before it has the answer to the last.
         let is_idle = is_serving && !has_exchanges && !self.must_flush;
+        if is_idle && !self.is_shutting_down && config.idle_timeout.get().is_none() {
+            self.ages = Ages::default();
+            return None;
+        }
+        let is_closing = matches!(self.phase, Phase::Closing | Phase::Draining);
         // A request that comes too late or not at all costs its siblings nothing.
         let is_broken = self.is_deaf || self.dispatch.is_cut;
         let is_doomed = is_serving && has_exchanges && is_broken;

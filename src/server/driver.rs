@@ -54,13 +54,18 @@ impl<S: HttpService> Driver<S> {
         Self { state: State::NotReady { service, request: Some(request) } }
     }
 
+    /// To be called when nothing is held.
     pub(super) fn start(self: Pin<&mut Self>, service: S, request: Request<Incoming>) {
-        self.set_state(State::NotReady { service, request: Some(request) });
+        self.project().state.set(State::NotReady { service, request: Some(request) });
     }
 
     /// Drops whatever it holds.
     pub(super) fn clear(self: Pin<&mut Self>) {
-        self.set_state(State::Idle);
+        let mut state = self.project().state;
+        // A panic of what is dropped ends here; the new state is in place all the same.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| state.set(State::Idle))) {
+            crate::trace::error!(error = %Panicked::new(&*panic), "panic while a request was dropped");
+        }
     }
 
     /// The next part of the response. After `End` and `Failed` there is none.
@@ -94,15 +99,6 @@ impl<S: HttpService> Driver<S> {
                 }
                 StateProj::Streaming { body } => return poll_body(body, cx),
             }
-        }
-    }
-
-    fn set_state(self: Pin<&mut Self>, state: State<S>) {
-        let mut old = self.project().state;
-        // A panic of what is dropped ends here; the new state is in place all the same.
-        let dropped = catch_unwind(AssertUnwindSafe(|| old.set(state)));
-        if let Err(panic) = dropped {
-            crate::trace::error!(error = %Panicked::new(&*panic), "panic while a request was dropped");
         }
     }
 }
