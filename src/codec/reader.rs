@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use hyper::rt::{Read, ReadBuf};
 
-use crate::record::{DecodeError, Decoder, Fragment};
+use crate::record::{DecodeError, Decoder, Fragment, Header, RecordType, RequestId};
 
 /// Reads a transport in blocks and finds the records in them.
 ///
@@ -24,6 +24,8 @@ pub(crate) struct Block {
     buffer: Buffer,
     taken: usize,
     len: usize,
+    /// Whose FCGI_STDIN was found last, and how much of it in a row.
+    run: Cell<Option<(RequestId, usize)>>,
 }
 
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl RecordReader {
             ..SHARE_MIN => Buffer::Exclusive(buffer),
             _ => Buffer::Shared(buffer.freeze()),
         };
-        Poll::Ready(Ok(Block { buffer, taken: 0, len }))
+        Poll::Ready(Ok(Block { buffer, taken: 0, len, run: Cell::new(None) }))
     }
 
     /// Takes the next fragment off the front of `rest`, which is what is left of a block.
@@ -100,14 +102,38 @@ impl Block {
         self.taken = self.len - len;
     }
 
-    /// Shares `content`, which must be a part of this block, if it is not a small one: that would keep all of the block's
-    /// memory alive.
-    pub(crate) fn share(&self, content: &[u8]) -> Option<Bytes> {
-        match &self.buffer {
-            Buffer::Shared(buffer) if content.len() >= SHARE_MIN => Some(buffer.slice_ref(content)),
-            _ => None,
+    /// Shares `content`, a part of this block that belongs to the FCGI_STDIN of `id`, if at least half of the block belongs to
+    /// it: else a small part would keep all of the block's memory alive.
+    pub(crate) fn share(&self, id: RequestId, content: &[u8]) -> Option<Bytes> {
+        let Buffer::Shared(buffer) = &self.buffer else { return None };
+        if content.len() < PART_MIN {
+            return None;
         }
+        let start = content.as_ptr().addr() - buffer.as_ptr().addr();
+        let end = start + content.len();
+        let run = match self.run.get() {
+            Some((of, len)) if of == id => len,
+            _ => content.len() + stdin_len(id, &buffer[end..self.len]),
+        };
+        self.run.set(Some((id, run)));
+        (run >= SHARE_MIN).then(|| buffer.slice(start..end))
     }
+}
+
+/// How much content the records at the front of `input` have that continue the FCGI_STDIN of `id`.
+fn stdin_len(id: RequestId, mut input: &[u8]) -> usize {
+    let mut len = 0;
+    while let Some((header, rest)) = input.split_first_chunk() {
+        let Some(header) = Header::decode(*header) else { break };
+        if header.record_type != RecordType::Stdin || header.request_id != Some(id) {
+            break;
+        }
+        let content = usize::from(header.content_length);
+        len += content.min(rest.len());
+        let Some(rest) = rest.get(content + usize::from(header.padding_length)..) else { break };
+        input = rest;
+    }
+    len
 }
 
 fn give_back(buffer: BytesMut) {
@@ -118,9 +144,11 @@ fn give_back(buffer: BytesMut) {
 /// Takes a record of any size in two reads at most and stays within a core's second-level cache.
 pub(crate) const BLOCK_LEN: usize = 64 * 1024;
 
-/// A shared part may keep so many times its size alive: four times. Records of 32 KiB, which nginx sends, lie across the blocks in
-/// parts of all sizes.
-const SHARE_MIN: usize = BLOCK_LEN / 4;
+/// What is shared of a block is at least so much of it, so that a body that nobody reads keeps no more than twice its size alive.
+const SHARE_MIN: usize = BLOCK_LEN / 2;
+
+/// Smaller parts are copied all the same: many of them need less room when they are gathered.
+const PART_MIN: usize = 1024;
 
 thread_local! {
     static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };

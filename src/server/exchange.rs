@@ -8,6 +8,7 @@ use http::{Method, Request};
 use super::alarm::Standstill;
 use super::driver::Driver;
 use super::observe::ObservedRequest;
+use super::params::ParamsBuffer;
 use super::ready::{ReadyList, SlotWaker};
 use super::service::HttpService;
 use super::task::RemoteResponse;
@@ -46,7 +47,7 @@ pub(super) struct Exchange {
 }
 
 pub(super) enum Input {
-    Params(Vec<u8>),
+    Params(ParamsBuffer),
     /// So many bytes are still to come, if CONTENT_LENGTH told.
     Body(Option<u64>),
     Ended,
@@ -80,7 +81,7 @@ impl Exchange {
             role,
             keep_conn,
             is_head: false,
-            input: Input::Params(Vec::new()),
+            input: Input::Params(ParamsBuffer::default()),
             is_whole: false,
             body: None,
             incoming: None,
@@ -131,8 +132,9 @@ impl Exchange {
     pub(super) fn push_body(&mut self, content: &[u8], block: &Block, budget: &Arc<Budget>) {
         let Input::Body(mut remaining) = self.input else { return };
         let content = cut(content, &mut remaining);
+        let shared = block.share(self.id, content);
         let body = self.open_body(budget);
-        match block.share(content) {
+        match shared {
             Some(shared) => body.push_shared(shared),
             None => body.push_copy(content),
         }
@@ -300,6 +302,10 @@ impl<S: HttpService> Exchanges<S> {
 
     fn add_slot(&mut self) -> usize {
         let index = self.slots.len();
+        if index == 0 {
+            // Most connections never need a second one, and those that wait for a request keep it.
+            self.slots.reserve_exact(1);
+        }
         let listing = SlotWaker::new(index, self.ready.clone());
         let waker = listing.clone().into();
         self.slots.push(Slot { exchange: None, request: None, driver: None, listing, waker });
