@@ -69,22 +69,22 @@ impl RecordWriter {
 
     /// Appends a part of a response body in as many records as it takes.
     pub(crate) fn stdout(&mut self, id: RequestId, mut data: Bytes) {
-        if data.len() <= COPY_MAX {
-            return self.flat(|flat| put_stream(flat, RecordType::Stdout, id, &data));
-        }
-        while !data.is_empty() {
+        while data.len() > COPY_MAX {
             let content = data.split_to(data.len().min(MAX_STREAM_CONTENT));
             let header = stream_header(RecordType::Stdout, id, content.len());
             self.flat(|flat| flat.extend_from_slice(&header));
             self.queued += content.len();
             self.segments.push_back(Segment::Shared(content));
         }
+        self.flat(|flat| put_stream(flat, RecordType::Stdout, id, &data));
     }
 
     /// Ends the response: FCGI_STDOUT's end and FCGI_END_REQUEST.
     pub(crate) fn end_response(&mut self, id: RequestId) {
-        self.flat(|flat| put_stream_end(flat, RecordType::Stdout, id));
-        self.end_request(id, ProtocolStatus::RequestComplete);
+        self.flat(|flat| {
+            put_stream_end(flat, RecordType::Stdout, id);
+            put_end_request(flat, id, COMPLETE);
+        });
     }
 
     /// Appends FCGI_END_REQUEST alone.
@@ -208,6 +208,10 @@ impl RecordWriter {
         }
     }
 }
+
+/// How the application ended the request is in its response alone.
+const COMPLETE: EndRequest =
+    EndRequest { app_status: 0, protocol_status: ProtocolStatus::RequestComplete };
 
 /// Contents up to this size are copied behind their header: cheaper than one more slice in the vectored write.
 const COPY_MAX: usize = 4 * 1024;

@@ -182,5 +182,5 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 /// How much of a body frame a turn may queue beside siblings: one record.
 const SHARE: usize = MAX_STREAM_CONTENT;
 
-/// The same without siblings, as one may come: more than a socket takes at a time.
-const SHARE_ALONE: usize = 8 * MAX_STREAM_CONTENT;
+/// The same without siblings, as one may come: more than a socket takes at a time. A body of 1 MiB goes whole, in one write.
+const SHARE_ALONE: usize = 17 * MAX_STREAM_CONTENT;
