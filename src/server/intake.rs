@@ -15,7 +15,6 @@ use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
 use crate::record::{
     BeginRequest, DecodeError, Fragment, ProtocolStatus, RecordType, RequestId, Role, UnknownType,
-    bounded,
 };
 use crate::trace::{debug, trace, warn};
 
@@ -156,14 +155,14 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         if content.len() > most - params.len() {
             return self.refuse(index, TOO_LARGE);
         }
-        bounded::append(params, content, most);
+        params.append(content, most);
     }
 
     fn on_params_end(&mut self, id: RequestId) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         let exchange = self.exchanges.exchange(index);
         let Input::Params(params) = &mut exchange.input else { return };
-        let params = std::mem::take(params).into();
+        let params = std::mem::take(params).finish();
         exchange.input = Input::Ended;
         if let Err(refusal) = self.start(index, params) {
             self.refuse(index, refusal);

@@ -17,6 +17,7 @@ mod foreign;
 mod graceful;
 mod intake;
 mod observe;
+mod params;
 mod ready;
 mod respond;
 mod service;
