@@ -11,23 +11,21 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::service::TowerToHyperService;
 use tower::service_fn;
-use tower_fastcgi::record::{
-    BeginRequest, RecordType, RequestId, Role, put_pair, put_record, put_stream, put_stream_end,
-};
+use tower_fastcgi::record::RequestId;
 use tower_fastcgi::server::{Builder, HttpService};
 
-use self::params::{HEADERS, NGINX_PARAMS};
+use self::ask::Ask;
 use self::pipe::Shared;
 
-#[path = "support/params.rs"]
-mod params;
+#[path = "support/ask.rs"]
+mod ask;
 #[path = "support/pipe.rs"]
 mod pipe;
 
 fn main() {
     println!("{:<34}{:>12}{:>12}{:>8}", "one request, in memory", "FastCGI", "HTTP/1.1", "ratio");
     let hello = Bytes::from_static(b"Hello, World!");
-    report("no app, 13 bytes", Case::get(), |fastcgi, http, case| {
+    report("no app, 13 bytes", Case::get("/"), |fastcgi, http, case| {
         let body = hello.clone();
         let service = service_fn(move |_request: Request<_>| {
             let response = Response::new(Full::new(body.clone()));
@@ -42,9 +40,9 @@ fn main() {
         measure_http(http, service, case);
     });
     for (name, case) in [
-        ("axum, 13 bytes", Case::get()),
-        ("axum, 64 KiB response", Case::get_from("/64k")),
-        ("axum, 1 MiB response", Case::get_from("/1m")),
+        ("axum, 13 bytes", Case::get("/")),
+        ("axum, 64 KiB response", Case::get("/64k")),
+        ("axum, 1 MiB response", Case::get("/1m")),
         ("axum, 64 KiB upload", Case::post(64 * 1024)),
         ("axum, 1 MiB upload", Case::post(1024 * 1024)),
     ] {
@@ -83,56 +81,18 @@ struct Case {
 }
 
 impl Case {
-    fn get() -> Self {
-        Self::get_from("/")
-    }
-
-    fn get_from(uri: &str) -> Self {
-        Self::new("GET", uri, 0)
+    fn get(uri: &'static str) -> Self {
+        Self::new(Ask::get(uri), 2000)
     }
 
     fn post(len: usize) -> Self {
-        Self::new("POST", "/upload", len)
+        Self::new(Ask::upload("/upload", len), 200)
     }
 
-    fn new(method: &str, uri: &str, len: usize) -> Self {
-        let body = vec![b'x'; len];
-        let mut http = format!("{method} {uri} HTTP/1.1\r\n");
-        let mut params = Vec::new();
-        let content_length = len.to_string();
-        for (name, value) in NGINX_PARAMS.into_iter().chain(HEADERS) {
-            let value = match name {
-                "REQUEST_METHOD" => method,
-                "REQUEST_URI" | "SCRIPT_NAME" | "DOCUMENT_URI" => uri,
-                "CONTENT_LENGTH" if len > 0 => &content_length,
-                _ => value,
-            };
-            put_pair(&mut params, name.as_bytes(), value.as_bytes());
-            if let Some(header) = name.strip_prefix("HTTP_") {
-                http += &format!("{}: {value}\r\n", header.replace('_', "-"));
-            }
-        }
-        if len > 0 {
-            http += &format!("content-length: {len}\r\n");
-        }
-        http += "\r\n";
-        let mut http = http.into_bytes();
-        http.extend_from_slice(&body);
-        Self { fastcgi: records(&params, &body), http, repeat: if len > 0 { 200 } else { 2000 } }
+    fn new(ask: Ask, repeat: u32) -> Self {
+        let id = RequestId::new(1).expect("1 is an id");
+        Self { fastcgi: ask.fastcgi(id, true), http: ask.http(true), repeat }
     }
-}
-
-fn records(params: &[u8], body: &[u8]) -> Vec<u8> {
-    let id = RequestId::new(1).expect("1 is an id");
-    let begin = BeginRequest { role: Role::Responder.value(), keep_conn: true };
-    let mut wire = Vec::new();
-    put_record(&mut wire, RecordType::BeginRequest, Some(id), &begin.encode());
-    put_stream(&mut wire, RecordType::Params, id, params);
-    put_stream_end(&mut wire, RecordType::Params, id);
-    // As nginx cuts it.
-    body.chunks(32 * 1024).for_each(|chunk| put_stream(&mut wire, RecordType::Stdin, id, chunk));
-    put_stream_end(&mut wire, RecordType::Stdin, id);
-    wire
 }
 
 fn measure_fastcgi(times: &mut Vec<Duration>, service: impl HttpService, case: &Case) {

@@ -19,9 +19,6 @@ mod servers;
 mod statistics;
 
 #[cfg(target_os = "linux")]
-#[path = "../support/exchange.rs"]
-mod exchange;
-#[cfg(target_os = "linux")]
 #[path = "../support/load/mod.rs"]
 mod load;
 #[cfg(target_os = "linux")]

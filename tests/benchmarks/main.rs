@@ -7,8 +7,6 @@
 mod apps;
 #[path = "../../benches/compare/content.rs"]
 mod content;
-#[path = "../../benches/support/exchange.rs"]
-mod exchange;
 #[path = "../../benches/compare/experiments/mod.rs"]
 mod experiments;
 #[path = "../../benches/support/load/mod.rs"]

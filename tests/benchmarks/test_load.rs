@@ -7,8 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::apps::router::router;
 use crate::content::HELLO;
-use crate::exchange::Exchange;
-use crate::load::{Address, Done, Load, Plan, Protocol, Result, Reuse, Until, Waiting};
+use crate::load::{Address, Done, Exchange, Load, Plan, Protocol, Result, Reuse, Until, Waiting};
 
 /// Serves the application by `protocol` and runs `plan` against it.
 fn run(protocol: Protocol, until: Until, plan: impl FnOnce(Plan) -> Plan) -> Result<Done> {

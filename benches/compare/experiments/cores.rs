@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::content::HELLO;
-use crate::exchange::Exchange;
-use crate::load::{Load, Plan, Protocol, Result, Until, Waiting};
+use crate::load::{Exchange, Load, Plan, Protocol, Result, Until, Waiting};
 use crate::process::settle;
 use crate::servers::{Running, Server, Threads, Transport};
 

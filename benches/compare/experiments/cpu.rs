@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::Session;
 use crate::content::{HELLO, KIB_64, MIB, body};
-use crate::exchange::Exchange;
-use crate::load::{Load, Plan, Protocol, Result, Reuse, Until};
-use crate::process::settle;
+use crate::load::{Exchange, Load, Plan, Protocol, Result, Reuse, Until};
+use crate::process::{settle, this_thread};
 use crate::servers::{Running, Server, Threads, Transport};
 use crate::statistics::quantile;
 
@@ -15,7 +14,6 @@ pub(super) struct Cpu {
     pub(super) transport: Transport,
     pub(super) threads: Threads,
     pub(super) work: Work,
-    pub(super) connections: usize,
     pub(super) reuse: Reuse,
     /// All requests that are under way are on one connection, where the protocol can.
     pub(super) multiplexed: bool,
@@ -45,7 +43,6 @@ impl Cpu {
         transport: Transport::Unix,
         threads: Threads::Pinned,
         work: Work::Hello,
-        connections: 32,
         reuse: Reuse::Kept,
         multiplexed: false,
     };
@@ -61,7 +58,7 @@ impl Cpu {
     pub(super) fn plan(&self, running: &Running) -> Plan {
         let protocol = running.server.protocol();
         let plan = Plan::new(running.address.clone(), protocol, self.work.exchange());
-        let plan = Plan { connections: self.connections, reuse: self.reuse, ..plan };
+        let plan = Plan { reuse: self.reuse, ..plan };
         if self.multiplexed && protocol == Protocol::FastCgi {
             return Plan { connections: 1, multiplexed: 32, ..plan };
         }
@@ -69,26 +66,57 @@ impl Cpu {
     }
 
     /// Microseconds of the processor per request, and what 99 % of the requests took at most.
+    ///
+    /// A load generator that loses its processor to something else lets the server run dry and pay for being woken, so such a
+    /// round is tried again.
     pub(super) fn round(
         &self,
         session: &Session,
         running: &Running,
         plan: &Plan,
     ) -> Result<Vec<f64>> {
+        let mut least = self.attempt(session, running, plan)?;
+        for _ in 1..ATTEMPTS {
+            if least.disturbed < TOLERABLE {
+                break;
+            }
+            let again = self.attempt(session, running, plan)?;
+            if again.disturbed < least.disturbed {
+                least = again;
+            }
+        }
+        Ok(vec![least.used, least.p99])
+    }
+
+    fn attempt(&self, session: &Session, running: &Running, plan: &Plan) -> Result<Attempt> {
         let pid = running.process.id();
         let (warm_up, window) = if session.quick { (10, 50) } else { (50, 250) };
         let mut load = Load::open(plan)?;
         load.run(Until::Elapsed(Duration::from_millis(warm_up)))?;
-        let before = settle(pid)?;
+        let (before, own_before) = (settle(pid)?, this_thread());
         let done = load.run(Until::Elapsed(Duration::from_millis(window)))?;
+        let own = this_thread() - own_before;
         let used = settle(pid)? - before;
         let mut latencies: Vec<f64> = done.latencies.iter().copied().map(microseconds).collect();
         latencies.sort_by(f64::total_cmp);
-        let p99 = quantile(&latencies, 0.99).unwrap_or_default();
-        Ok(vec![microseconds(used) / done.requests as f64, p99])
+        Ok(Attempt {
+            used: microseconds(used) / done.requests as f64,
+            p99: quantile(&latencies, 0.99).unwrap_or_default(),
+            disturbed: 1.0 - own.div_duration_f64(done.elapsed),
+        })
     }
+}
+
+struct Attempt {
+    used: f64,
+    p99: f64,
+    /// For which share of the time the load generator, which never sleeps, did not run.
+    disturbed: f64,
 }
 
 pub(super) fn microseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
+
+const ATTEMPTS: usize = 4;
+const TOLERABLE: f64 = 0.03;

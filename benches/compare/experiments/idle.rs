@@ -2,8 +2,7 @@
 
 use super::Session;
 use crate::content::HELLO;
-use crate::exchange::Exchange;
-use crate::load::{Load, Plan, Result, Until};
+use crate::load::{Exchange, Load, Plan, Result, Until};
 use crate::process::{resident, settle};
 use crate::servers::{Server, Threads, Transport};
 

@@ -224,19 +224,19 @@ pub(crate) static EXPERIMENTS: [Experiment; 17] = [
     Experiment {
         name: "1m",
         rows: &[cpu_row("1 MiB response", "1 MiB response")],
-        kind: Kind::Cpu(Cpu { work: Work::Body1m, connections: 8, ..Cpu::KEPT }),
+        kind: Kind::Cpu(Cpu { work: Work::Body1m, ..Cpu::KEPT }),
         without: &[],
     },
     Experiment {
         name: "upload-1m",
         rows: &[cpu_row("1 MiB upload", "1 MiB upload")],
-        kind: Kind::Cpu(Cpu { work: Work::Upload(MIB), connections: 8, ..Cpu::KEPT }),
+        kind: Kind::Cpu(Cpu { work: Work::Upload(MIB), ..Cpu::KEPT }),
         without: &[],
     },
     Experiment {
         name: "upload-10m",
         rows: &[cpu_row("10 MiB upload", "10 MiB upload")],
-        kind: Kind::Cpu(Cpu { work: Work::Upload(10 * MIB), connections: 8, ..Cpu::KEPT }),
+        kind: Kind::Cpu(Cpu { work: Work::Upload(10 * MIB), ..Cpu::KEPT }),
         without: &[],
     },
     Experiment {
@@ -293,7 +293,7 @@ pub(crate) static EXPERIMENTS: [Experiment; 17] = [
     Experiment {
         name: "calls-1m",
         rows: &[row("system calls, 1 MiB response", Unit::Count)],
-        kind: Kind::SystemCalls(Cpu { work: Work::Body1m, connections: 8, ..Cpu::KEPT }),
+        kind: Kind::SystemCalls(Cpu { work: Work::Body1m, ..Cpu::KEPT }),
         without: &[],
     },
     Experiment {

@@ -39,7 +39,7 @@ pub(super) fn markdown(report: &Report) -> String {
 /// What a reader has to know about the rows.
 const EXPLAINED: [&str; 6] = [
     "Servers have one worker on a processor of its own and listen on a Unix socket, unless the row says otherwise. 32 requests \
-     are under way at a time, 8 from 1 MiB on.",
+     are under way at a time.",
     "HTTP/1.1 cannot multiplex: its 32 requests at a time come on 32 connections.",
     "libfcgi serves no two requests of a connection at a time, and each connection takes a thread; rows where that makes no \
      sense are empty.",

@@ -58,10 +58,10 @@ impl Prepared {
     pub(super) fn new(plan: &Plan) -> Self {
         let keep = plan.reuse == Reuse::Kept;
         let requests = match plan.protocol {
-            Protocol::Http => vec![plan.exchange.http(keep)],
+            Protocol::Http => vec![plan.exchange.ask.http(keep)],
             Protocol::FastCgi => (1..=plan.multiplexed)
                 .filter_map(RequestId::new)
-                .map(|id| plan.exchange.fastcgi(id, keep))
+                .map(|id| plan.exchange.ask.fastcgi(id, keep))
                 .collect(),
         };
         let Plan { address, protocol, reuse, exchange, .. } = plan.clone();

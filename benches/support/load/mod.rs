@@ -4,7 +4,10 @@
 #![allow(dead_code, reason = "each benchmark uses a part")]
 
 mod address;
+#[path = "../ask.rs"]
+mod ask;
 mod connection;
+mod exchange;
 pub(crate) mod fastcgi;
 pub(crate) mod http;
 pub(crate) mod reply;
@@ -18,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) use self::address::Address;
 use self::connection::{Connection, Prepared, Turn};
-use crate::exchange::Exchange;
+pub(crate) use self::exchange::Exchange;
 
 /// What is asked, where and how.
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@ use std::io;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// How long the threads of a process have been running, user and system time, in nanoseconds that the scheduler counts. A thread
 /// that runs at this moment is behind by up to a tick of the clock; see [`settle`].
 fn cpu_time(pid: u32) -> io::Result<Duration> {
@@ -31,6 +33,12 @@ pub(crate) fn settle(pid: u32) -> io::Result<Duration> {
         }
         before = now;
     }
+}
+
+/// How long this thread has been running.
+pub(crate) fn this_thread() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("this clock begins at 0")
 }
 
 /// The memory of a process that is in RAM, in bytes. Counted page by page: the cheap counters of the kernel are imprecise.

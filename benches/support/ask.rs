@@ -1,6 +1,5 @@
-//! One request, as nginx sends it in FastCGI and as a client sends it in HTTP/1.1, and the answer that it should get.
+//! One request, as nginx sends it in FastCGI and as a client sends it in HTTP/1.1.
 
-use bytes::Bytes;
 use tower_fastcgi::record::{
     BeginRequest, RecordType, RequestId, Role, put_pair, put_record, put_stream, put_stream_end,
 };
@@ -10,23 +9,21 @@ use self::params::{HEADERS, NGINX_PARAMS};
 #[path = "params.rs"]
 mod params;
 
-#[derive(Clone, Debug)]
-pub(crate) struct Exchange {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
     method: &'static str,
     uri: &'static str,
     upload: usize,
-    /// The body of the right answer.
-    pub(crate) answer: Bytes,
 }
 
-impl Exchange {
-    pub(crate) fn get(uri: &'static str, answer: impl Into<Bytes>) -> Self {
-        Self { method: "GET", uri, upload: 0, answer: answer.into() }
+impl Ask {
+    pub(crate) fn get(uri: &'static str) -> Self {
+        Self { method: "GET", uri, upload: 0 }
     }
 
-    /// An upload of `len` bytes, which is to be answered with its length.
+    /// A POST of `len` bytes.
     pub(crate) fn upload(uri: &'static str, len: usize) -> Self {
-        Self { method: "POST", uri, upload: len, answer: len.to_string().into() }
+        Self { method: "POST", uri, upload: len }
     }
 
     /// The request as records with this id; `keep` sets FCGI_KEEP_CONN.
