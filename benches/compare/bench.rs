@@ -15,7 +15,7 @@ use crate::options::{Command, Options, USAGE};
 use crate::process::Cores;
 use crate::report::machine::Machine;
 use crate::report::{Report, table};
-use crate::servers::Starter;
+use crate::servers::{Server, Starter};
 
 pub(crate) fn main() -> ExitCode {
     match run() {
@@ -62,6 +62,7 @@ fn measure(options: Options) -> Result<()> {
 
     println!("{}", table::header(&session.servers));
     let mut all = Vec::new();
+    let mut ours_failed = None;
     for experiment in experiments {
         let (outcomes, failures) = experiment.measure(&session);
         if INTERRUPTED.load(Ordering::Relaxed) {
@@ -70,11 +71,19 @@ fn measure(options: Options) -> Result<()> {
         for outcome in &outcomes {
             println!("{}", table::row(outcome, &session.servers));
         }
-        notes.extend(failures.iter().map(ToString::to_string));
+        for failure in failures {
+            if failure.server == Server::TowerFastcgi {
+                ours_failed = Some(failure.to_string());
+            }
+            notes.push(failure.to_string());
+        }
         all.extend(outcomes);
     }
     println!();
     notes.iter().for_each(|note| println!("{note}"));
+    if let Some(failure) = ours_failed {
+        return Err(failure.into());
+    }
     if write {
         let servers = session.servers;
         let report = Report { machine, servers, rounds, outcomes: all, notes };

@@ -23,7 +23,7 @@ pub(super) fn markdown(report: &Report) -> String {
     lines.push(format!("| | {} |", titles.join(" | ")));
     lines.push(format!("|---|{}", "---|".repeat(servers.len())));
     for outcome in outcomes {
-        let cells = servers.iter().map(|server| table::markdown_cell(outcome, *server));
+        let cells = servers.iter().map(|server| table::cell(outcome, *server, "**"));
         let cells: Vec<String> = cells.collect();
         lines.push(format!("| {} | {} |", outcome.row.title, cells.join(" | ")));
     }

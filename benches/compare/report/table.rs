@@ -12,7 +12,7 @@ pub(crate) fn header(servers: &[Server]) -> String {
 
 /// One outcome as a line.
 pub(crate) fn row(outcome: &Outcome, servers: &[Server]) -> String {
-    line(outcome.row.title, servers.iter().map(|server| cell(outcome, *server)))
+    line(outcome.row.title, servers.iter().map(|server| cell(outcome, *server, "")))
 }
 
 fn line(title: &str, cells: impl Iterator<Item = String>) -> String {
@@ -20,27 +20,13 @@ fn line(title: &str, cells: impl Iterator<Item = String>) -> String {
     format!("{title:<TITLE$}{cells}")
 }
 
-/// The median, and if it can be compared the ratio to axum with half of what the middle half of the rounds spans.
-fn cell(outcome: &Outcome, server: Server) -> String {
+/// The median, and if it can be compared the ratio to axum, between `marks`, with half of what the middle half of the rounds spans.
+pub(super) fn cell(outcome: &Outcome, server: Server, marks: &str) -> String {
     let Some((value, ratio)) = summaries(outcome, server) else { return "-".to_owned() };
     let value = outcome.row.unit.figure(value.median);
     match ratio {
-        Some(ratio) => {
-            let spread = (ratio.high - ratio.low) / 2.0;
-            format!("{value}  {:.2} ±{spread:.2}", ratio.median)
-        }
-        None => value,
-    }
-}
-
-/// The same for a page.
-pub(super) fn markdown_cell(outcome: &Outcome, server: Server) -> String {
-    let Some((value, ratio)) = summaries(outcome, server) else { return "-".to_owned() };
-    let value = outcome.row.unit.figure(value.median);
-    match ratio {
-        Some(ratio) => {
-            let spread = (ratio.high - ratio.low) / 2.0;
-            format!("{value}, **{:.2}** ±{spread:.2}", ratio.median)
+        Some(Summary { median, low, high }) => {
+            format!("{value}  {marks}{median:.2}{marks} ±{:.2}", (high - low) / 2.0)
         }
         None => value,
     }

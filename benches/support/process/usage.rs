@@ -21,18 +21,31 @@ fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// Waits until the process rests, and returns what [`cpu_time`] says then. One that never rests is let work after 100 ms.
+/// Waits until the process rests, and returns what [`cpu_time`] says then. One that never rests is let work after half a second.
 pub(crate) fn settle(pid: u32) -> io::Result<Duration> {
-    let deadline = Instant::now() + Duration::from_millis(100);
+    let deadline = Instant::now() + Duration::from_millis(500);
     let mut before = cpu_time(pid)?;
     loop {
         sleep(Duration::from_millis(2));
         let now = cpu_time(pid)?;
-        if now == before || Instant::now() > deadline {
+        if Instant::now() > deadline || now == before && sleeps(pid)? {
             return Ok(now);
         }
         before = now;
     }
+}
+
+/// Whether no thread runs or wants to; the time of one that runs stands still between two ticks of the clock.
+fn sleeps(pid: u32) -> io::Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let Ok(text) = fs::read_to_string(thread?.path().join("stat")) else { continue };
+        // The state comes after the name, which may have spaces and parentheses.
+        let state = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        if state.starts_with('R') {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// How long this thread has been running.
