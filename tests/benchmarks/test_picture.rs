@@ -54,3 +54,13 @@ fn versions_come_from_the_lock_file() {
     assert_eq!(locked(lock, "axum"), Some("2.0.0"));
     assert_eq!(locked(lock, "axu"), None);
 }
+
+#[test]
+fn no_number_stands_on_the_line_at_1() {
+    for hundredths in (1..150).map(f64::from) {
+        let svg = draw(&[group(&[(Server::Go, hundredths / 100.0)])], &machine());
+        let number = svg.lines().find(|line| line.contains("class=\"n\"")).unwrap();
+        let at: usize = attribute(number, "<text", "x").parse().unwrap();
+        assert!(at + 28 < 330 || at > 330, "{number}");
+    }
+}

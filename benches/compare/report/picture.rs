@@ -86,7 +86,13 @@ fn bar(svg: &mut String, y: usize, server: Server, ratio: f64) {
     // A bar that is cut says so.
     let cut = if ratio > MOST { " \u{2192}" } else { "" };
     let class = if server == Server::TowerFastcgi { "n b" } else { "n" };
-    text(svg, LEFT + width as usize + 4, y + 9, class, &format!("{ratio:.2}{cut}"));
+    text(svg, number_at(width as usize), y + 9, class, &format!("{ratio:.2}{cut}"));
+}
+
+/// Behind the bar, but not across the line at 1.
+fn number_at(width: usize) -> usize {
+    let crosses = width <= UNIT && width + NUMBER > UNIT;
+    LEFT + 4 + if crosses { UNIT } else { width }
 }
 
 fn text(svg: &mut String, x: usize, y: usize, class: &str, text: &str) {
@@ -121,3 +127,5 @@ const GAP: usize = 10;
 /// How long a bar of ratio 1 is, and from which ratio on bars are cut.
 const UNIT: usize = 120;
 const MOST: f64 = 4.2;
+/// How wide a number is at most, with the space before it.
+const NUMBER: usize = 34;

@@ -35,13 +35,14 @@ pub(crate) fn settle(pid: u32) -> io::Result<Duration> {
     }
 }
 
-/// Whether no thread runs or wants to; the time of one that runs stands still between two ticks of the clock.
+/// Whether all threads wait for something to happen. The time of one that runs stands still between two ticks of the clock, and that
+/// of one whose table of files the kernel enlarges for milliseconds.
 fn sleeps(pid: u32) -> io::Result<bool> {
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         let Ok(text) = fs::read_to_string(thread?.path().join("stat")) else { continue };
         // The state comes after the name, which may have spaces and parentheses.
         let state = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        if state.starts_with('R') {
+        if !state.starts_with('S') {
             return Ok(false);
         }
     }
