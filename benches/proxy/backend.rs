@@ -15,21 +15,21 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::app::app;
 use crate::front::Upstream;
-use crate::process::Process;
+use crate::program::{Program, guard};
 use crate::row::{Backend, Socket};
-use crate::{canned, guard, stream};
+use crate::{canned, stream};
 
 /// Starts a backend with its files in `dir`.
 pub(crate) fn start(
     backend: Backend,
     socket: Socket,
     dir: &Path,
-) -> io::Result<(Process, Upstream)> {
+) -> io::Result<(Program, Upstream)> {
     let (listener, upstream) = listen(socket, dir)?;
     let mut command =
         guard::own_binary(&[BACKEND, &format!("{backend:?}"), &format!("{socket:?}")])?;
     command.stdin(listener);
-    Ok((Process::spawn(&mut command, dir.join("backend.log"))?, upstream))
+    Ok((Program::spawn(&mut command, dir.join("backend.log"))?, upstream))
 }
 
 /// The kernel chooses the port, and web servers can connect before the backend runs.

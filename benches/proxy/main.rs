@@ -7,6 +7,7 @@ use std::io;
 use std::process::ExitCode;
 
 use self::options::Options;
+use self::program::guard;
 
 #[path = "../support/app.rs"]
 mod app;
@@ -15,8 +16,6 @@ mod canned;
 #[path = "../support/cpu_time.rs"]
 mod cpu_time;
 mod front;
-#[path = "../support/guard.rs"]
-mod guard;
 #[path = "../support/machine.rs"]
 mod machine;
 mod measure;
@@ -24,8 +23,8 @@ mod options;
 #[allow(dead_code)]
 #[path = "../support/params.rs"]
 mod params;
-#[path = "../support/process.rs"]
-mod process;
+#[path = "../support/program/mod.rs"]
+mod program;
 mod protocols;
 mod report;
 mod row;

@@ -35,8 +35,6 @@ impl Rounds {
 pub(crate) fn measure(row: &Row, rounds: usize) -> io::Result<Rounds> {
     let mut subject = Site::start(row.subject)?;
     let mut beside = Site::start(row.beside)?;
-    load(&mut subject, row)?;
-    load(&mut beside, row)?;
     let rounds = (0..rounds).map(|round| {
         // Neither side always has the other's end behind it.
         if round % 2 == 0 {

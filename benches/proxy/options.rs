@@ -59,14 +59,14 @@ fn rounds(value: &str) -> Result<usize, String> {
     value.parse().ok().filter(|&rounds| rounds > 0).ok_or_else(|| USAGE.to_owned())
 }
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 const USAGE: &str = "\
 cargo bench --bench proxy -- [--rows TEXT[,TEXT]] [--rounds N] [--quick] [--write] [--list]
 
 --rows    the rows with one of the texts in their names: protocols/ (the default) compares FastCGI with HTTP/1.1,
           settings/ the web servers' settings with each other, streams/ tells when the start of a stream arrives
---rounds  how often each side of a row is measured (5)
+--rounds  how often each side of a row is measured (7), for a second each time
 --quick   one round
 --write   writes each table that has run into benches/results; all of its rows must have run
 --list    names the rows";

@@ -142,8 +142,8 @@ pub(crate) const TABLE: Table = Table {
             beside: apache("enablereuse=on"),
         },
         Row {
-            name: "settings/apache/threads",
-            title: "Apache, kept, one process of 64 threads (2 of 25, as Debian starts)",
+            name: "settings/apache/processes",
+            title: "Apache, kept, one process of 64 threads (two)",
             work: Work::Hello,
             subject: Side::fastcgi(Front::Apache {
                 processes: ONE_PROCESS,
@@ -192,13 +192,6 @@ pub(crate) const TABLE: Table = Table {
             work: Work::Hello,
             subject: haproxy("option mpxs-conns", REUSE),
             beside: haproxy("", REUSE),
-        },
-        Row {
-            name: "settings/haproxy/max-reqs",
-            title: "HAProxy, multiplexed, `max-reqs 8` (100)",
-            work: Work::Hello,
-            subject: haproxy("option mpxs-conns\n    option max-reqs 8", REUSE),
-            beside: haproxy(MULTIPLEXED, REUSE),
         },
         Row {
             name: "settings/haproxy/mpxs-reuse",
@@ -298,8 +291,6 @@ const FEW_PARAMS: &str = "\
 const ONE_PROCESS: &str = "\
 StartServers 1
 ServerLimit 1
-ThreadLimit 64
-ThreadsPerChild 64
 MaxRequestWorkers 64";
 
 const REUSE: &str = "http-reuse always";

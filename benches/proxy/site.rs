@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::app::HELLO;
 use crate::cpu_time;
 use crate::front::{Place, Upstream};
-use crate::process::Process;
+use crate::program::Program;
 use crate::row::{Side, Work};
 use crate::wrk::{self, Seen};
 use crate::{backend, stream};
@@ -21,9 +21,10 @@ use crate::{backend, stream};
 /// A web server that is ready, and the backend. Dropping it ends both.
 #[derive(Debug)]
 pub(crate) struct Site {
+    side: Side,
     address: SocketAddr,
-    front: Process,
-    backend: Process,
+    front: Program,
+    backend: Program,
     dir: TempDir,
 }
 
@@ -44,20 +45,22 @@ impl Site {
             .tempdir()?;
         let (backend, upstream) = backend::start(side.backend, side.socket, dir.path())?;
         let (address, front) = start_front(side, dir.path(), &upstream)?;
-        Ok(Self { address, front, backend, dir })
+        Ok(Self { side, address, front, backend, dir })
     }
 
     /// Has wrk ask for `seconds`.
     pub(crate) fn load(&mut self, work: Work, seconds: u64) -> io::Result<Cost> {
-        // Apache's children come and go; those that are new have cost little before.
-        let fronts = cpu_time::family(self.front.id())?;
-        let front = cpu_time::of_processes(&fronts)?;
-        let backend = cpu_time::of_process(self.backend.id())?;
+        let before = self.cpu_times()?;
         let seen = wrk::run(self.address, work, seconds, self.dir.path())?;
-        let backend = cpu_time::of_process(self.backend.id())? - backend;
-        let front =
-            cpu_time::of_processes(&cpu_time::family(self.front.id())?)?.saturating_sub(front);
+        let after = self.cpu_times()?;
+        let [backend, front] = [0, 1].map(|side| after[side].saturating_sub(before[side]));
         Ok(Cost { seen, backend, front })
+    }
+
+    /// The backend's and the web server's. Apache's children come and go: one that has gone takes its time with it.
+    fn cpu_times(&self) -> io::Result<[Duration; 2]> {
+        let front = cpu_time::at_rest(&cpu_time::family(self.front.id())?)?;
+        Ok([cpu_time::at_rest(&[self.backend.id()])?, front])
     }
 
     /// How long it takes until the start of a stream is there.
@@ -70,17 +73,17 @@ impl Site {
         let logs = [self.front.output(), self.backend.output()].concat();
         let lines: Vec<&str> = logs.lines().collect();
         let tail = &lines[lines.len().saturating_sub(20)..];
-        io::Error::new(error.kind(), format!("{error}\n{}", tail.join("\n")))
+        io::Error::new(error.kind(), format!("{error}\n{:?}\n{}", self.side, tail.join("\n")))
     }
 }
 
 /// Starts the web server, on another port if someone was faster.
-fn start_front(side: Side, dir: &Path, upstream: &Upstream) -> io::Result<(SocketAddr, Process)> {
+fn start_front(side: Side, dir: &Path, upstream: &Upstream) -> io::Result<(SocketAddr, Program)> {
     let mut last = String::new();
     for _ in 0..START_ATTEMPTS {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let place = Place { dir, address, upstream, is_fastcgi: side.backend.is_fastcgi() };
-        let mut front = Process::spawn(&mut side.front.command(&place)?, dir.join("front.log"))?;
+        let mut front = Program::spawn(&mut side.front.command(&place)?, dir.join("front.log"))?;
         if is_ready(&mut front, address)? {
             return Ok((address, front));
         }
@@ -90,7 +93,7 @@ fn start_front(side: Side, dir: &Path, upstream: &Upstream) -> io::Result<(Socke
 }
 
 /// Waits until an answer of the backend comes through, and from the process that was started.
-fn is_ready(front: &mut Process, address: SocketAddr) -> io::Result<bool> {
+fn is_ready(front: &mut Program, address: SocketAddr) -> io::Result<bool> {
     let deadline = Instant::now() + START_BOUND;
     while Instant::now() < deadline && front.exited()?.is_none() {
         if fetch(address).is_ok_and(|answer| answer.ends_with(HELLO)) {

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::guard;
 use crate::machine;
 use crate::params::HEADERS;
-use crate::process::Process;
+use crate::program::{Program, guard};
 use crate::row::Work;
 
 /// What wrk saw in one run, all of it answered well.
@@ -38,7 +37,7 @@ pub(crate) fn run(address: SocketAddr, work: Work, seconds: u64, dir: &Path) -> 
     }
     command.arg(format!("http://{address}{}", work.path()));
     command.args(["--", &work.body_len().to_string()]);
-    let mut process = Process::spawn(&mut command, dir.join("wrk.log"))?;
+    let mut process = Program::spawn(&mut command, dir.join("wrk.log"))?;
     let bound = Duration::from_secs(seconds) + PATIENCE;
     let output = match process.exits_within(bound)? {
         None => return Err(io::Error::other("wrk does not end")),

@@ -2,23 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-/// What the threads of a process took so far.
-pub(crate) fn of_process(pid: u32) -> io::Result<Duration> {
-    let mut sum = Duration::ZERO;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // A thread may end between the two looks.
-        if let Ok(schedstat) = fs::read_to_string(task?.path().join("schedstat")) {
-            sum += on_cpu(&schedstat)?;
+/// What the threads of the processes have taken, once they rest. Those that never rest are let work after a while.
+pub(crate) fn at_rest(pids: &[u32]) -> io::Result<Duration> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = of_processes(pids)?;
+    loop {
+        sleep(LOOK);
+        let now = of_processes(pids)?;
+        if now == before || Instant::now() > deadline {
+            return Ok(now);
         }
+        before = now;
     }
-    Ok(sum)
-}
-
-/// The same of several processes.
-pub(crate) fn of_processes(pids: &[u32]) -> io::Result<Duration> {
-    pids.iter().map(|&pid| of_process(pid)).sum()
 }
 
 /// A process and all that descend from it.
@@ -32,6 +30,21 @@ pub(crate) fn family(pid: u32) -> io::Result<Vec<u32>> {
         next += 1;
     }
     Ok(family)
+}
+
+fn of_processes(pids: &[u32]) -> io::Result<Duration> {
+    pids.iter().map(|&pid| of_process(pid)).sum()
+}
+
+fn of_process(pid: u32) -> io::Result<Duration> {
+    let mut sum = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end between the two looks.
+        if let Ok(schedstat) = fs::read_to_string(task?.path().join("schedstat")) {
+            sum += on_cpu(&schedstat)?;
+        }
+    }
+    Ok(sum)
 }
 
 /// Each process and its parent.
@@ -60,3 +73,6 @@ fn on_cpu(schedstat: &str) -> io::Result<Duration> {
     let wrong = || io::Error::other(format!("schedstat says {schedstat:?}"));
     nanoseconds.map(Duration::from_nanos).ok_or_else(wrong)
 }
+
+const PATIENCE: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(5);

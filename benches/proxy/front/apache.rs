@@ -1,4 +1,5 @@
-//! Apache with mod_proxy_fcgi or mod_proxy_http, and the multi-processing module `event`.
+//! Apache with mod_proxy_fcgi or mod_proxy_http, and the multi-processing module `event`: a process for each of two cores,
+//! each with more threads than there are clients. A process without an idle thread closes kept connections, under wrk's hands.
 
 use super::{Place, Upstream};
 
@@ -22,6 +23,13 @@ LoadModule proxy_fcgi_module {MODULES}/mod_proxy_fcgi.so
 LoadModule proxy_http_module {MODULES}/mod_proxy_http.so
 User www-data
 Group www-data
+StartServers 2
+ServerLimit 2
+ThreadLimit 64
+ThreadsPerChild 64
+MaxRequestWorkers 128
+MinSpareThreads 1
+MaxSpareThreads 128
 {processes}
 Listen {address}
 ProxyPass / {upstream} {proxy_pass}

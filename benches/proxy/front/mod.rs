@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{guard, machine};
+use crate::machine;
+use crate::program::guard;
 
 /// A web server and the lines of its configuration that matter.
 #[derive(Debug, Clone, Copy)]

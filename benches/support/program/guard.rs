@@ -1,4 +1,4 @@
-//! Children that end with the benchmark, also when it is killed.
+//! Children that the kernel ends when the benchmark ends, also when it is killed.
 
 use std::ffi::OsString;
 use std::io;

@@ -1,4 +1,6 @@
-//! Processes that are ended by their own pid.
+//! Programs that end with the benchmark.
+
+pub(crate) mod guard;
 
 use std::fs::File;
 use std::io;
@@ -9,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A running process, ended when dropped.
+/// A running program, ended by its own pid when dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub(crate) struct Program {
     child: Child,
     log: PathBuf,
 }
 
-impl Process {
+impl Program {
     /// Starts `command` with its output going to a new file.
     pub(crate) fn spawn(command: &mut Command, log: PathBuf) -> io::Result<Self> {
         let output = File::create(&log)?;
@@ -51,7 +53,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for Program {
     fn drop(&mut self) {
         if !matches!(self.exited(), Ok(None)) {
             return;
