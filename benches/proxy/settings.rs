@@ -45,13 +45,6 @@ pub(crate) const TABLE: Table = Table {
             beside: nginx("", "").tcp(),
         },
         Row {
-            name: "settings/nginx/unix-1m",
-            title: "nginx, kept, 1 MiB response, Unix (TCP)",
-            work: Work::Response1M,
-            subject: nginx(KEEPALIVE, KEEP_CONN),
-            beside: nginx(KEEPALIVE, KEEP_CONN).tcp(),
-        },
-        Row {
             name: "settings/nginx/params",
             title: "nginx, kept, 13 params (20 of `fastcgi_params`)",
             work: Work::Hello,
@@ -107,10 +100,20 @@ pub(crate) const TABLE: Table = Table {
             beside: nginx(KEEPALIVE, KEEP_CONN),
         },
         Row {
-            name: "settings/nginx/body-buffer",
-            title: "nginx, kept, 1 MiB upload, `client_body_buffer_size 1m` (16k)",
+            name: "settings/nginx/request_buffering-body-buffer",
+            title: "nginx, kept, 1 MiB upload, `fastcgi_request_buffering off` with `client_body_buffer_size 256k` (on, 16k)",
             work: Work::Upload1M,
-            subject: nginx(KEEPALIVE, "fastcgi_keep_conn on; client_body_buffer_size 1m;"),
+            subject: nginx(
+                KEEPALIVE,
+                "fastcgi_keep_conn on; fastcgi_request_buffering off; client_body_buffer_size 256k;",
+            ),
+            beside: nginx(KEEPALIVE, KEEP_CONN),
+        },
+        Row {
+            name: "settings/nginx/body-buffer",
+            title: "nginx, kept, 1 MiB upload, `client_body_buffer_size 2m` (16k)",
+            work: Work::Upload1M,
+            subject: nginx(KEEPALIVE, "fastcgi_keep_conn on; client_body_buffer_size 2m;"),
             beside: nginx(KEEPALIVE, KEEP_CONN),
         },
         Row {

@@ -49,7 +49,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Between the events.
-pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+/// Between the events. Longer than any buffer waits that sends by time, the 200 ms of a corked TCP socket among them.
+pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) const PATH: &str = "/stream";
 const FIRST: &str = "data: first\n\n";

@@ -90,6 +90,11 @@ pub(crate) const SETUPS: &[Setup] = &[
         front: Front::Haproxy { app: "", backend: "" },
     },
     Setup {
+        name: "streams/haproxy/http-no-delay",
+        title: "HAProxy, `option http-no-delay`",
+        front: Front::Haproxy { app: "", backend: "option http-no-delay" },
+    },
+    Setup {
         name: "streams/lighttpd/default",
         title: "lighttpd",
         front: Front::Lighttpd { server: "" },
