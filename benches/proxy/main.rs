@@ -9,32 +9,31 @@ use std::process::ExitCode;
 use self::options::Options;
 use self::program::guard;
 
-#[path = "../support/app.rs"]
 mod app;
 mod backend;
 mod canned;
-#[path = "../support/cpu_time.rs"]
-mod cpu_time;
+mod family;
 mod front;
-#[path = "../support/machine.rs"]
 mod machine;
 mod measure;
 mod options;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "wrk needs the headers alone")]
 #[path = "../support/params.rs"]
 mod params;
-#[path = "../support/program/mod.rs"]
 mod program;
 mod protocols;
 mod report;
 mod row;
 mod settings;
 mod site;
-#[path = "../support/statistics.rs"]
+#[path = "../compare/statistics.rs"]
 mod statistics;
 mod stream;
 mod streams;
 mod table;
+#[allow(dead_code, reason = "memory is not measured here")]
+#[path = "../support/process/usage.rs"]
+mod usage;
 mod wrk;
 
 fn main() -> ExitCode {

@@ -4,32 +4,38 @@ use std::io;
 
 use crate::row::Row;
 use crate::site::{Cost, Site};
-use crate::statistics::{median, range};
+use crate::statistics::Summary;
 
 /// What came of a row: the subject's cost and the other's, for each round.
 #[derive(Debug)]
 pub(crate) struct Rounds(Vec<[Cost; 2]>);
 
-/// One figure of a row. The ratio is the median of the rounds' ratios, so that what disturbs the machine for longer than a
-/// round disturbs both of its sides alike.
+/// One figure of a row. The ratio is that of the rounds' ratios, so that what disturbs the machine for longer than a round
+/// disturbs both sides alike.
 #[derive(Debug)]
 pub(crate) struct Figure {
-    pub(crate) subject: f64,
-    pub(crate) beside: f64,
-    pub(crate) ratio: f64,
-    pub(crate) ratios: (f64, f64),
+    pub(crate) subject: Summary,
+    pub(crate) beside: Summary,
+    pub(crate) ratio: Summary,
 }
 
 impl Rounds {
     pub(crate) fn figure(&self, of: fn(&Cost) -> f64) -> Figure {
-        let ratios = || self.0.iter().map(|[subject, beside]| of(subject) / of(beside));
+        let [subject, beside] = [0, 1].map(|side| self.values(side, of));
         Figure {
-            subject: median(self.0.iter().map(|round| of(&round[0]))),
-            beside: median(self.0.iter().map(|round| of(&round[1]))),
-            ratio: median(ratios()),
-            ratios: range(ratios()),
+            subject: summary(&subject),
+            beside: summary(&beside),
+            ratio: Summary::of_ratios(&subject, &beside).expect(AT_LEAST_ONE),
         }
     }
+
+    fn values(&self, side: usize, of: fn(&Cost) -> f64) -> Vec<f64> {
+        self.0.iter().map(|round| of(&round[side])).collect()
+    }
+}
+
+pub(crate) fn summary(values: &[f64]) -> Summary {
+    Summary::of(values).expect(AT_LEAST_ONE)
 }
 
 pub(crate) fn measure(row: &Row, rounds: usize) -> io::Result<Rounds> {
@@ -52,3 +58,4 @@ fn load(site: &mut Site, row: &Row) -> io::Result<Cost> {
 }
 
 const SECONDS: u64 = 1;
+const AT_LEAST_ONE: &str = "the options take no fewer than one round";

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::app::HELLO;
-use crate::cpu_time;
+use crate::family;
 use crate::front::{Place, Upstream};
 use crate::program::Program;
 use crate::row::{Side, Work};
@@ -57,10 +57,9 @@ impl Site {
         Ok(Cost { seen, backend, front })
     }
 
-    /// The backend's and the web server's. Apache's children come and go: one that has gone takes its time with it.
+    /// The backend's and the web server's.
     fn cpu_times(&self) -> io::Result<[Duration; 2]> {
-        let front = cpu_time::at_rest(&cpu_time::family(self.front.id())?)?;
-        Ok([cpu_time::at_rest(&[self.backend.id()])?, front])
+        Ok([family::cpu_time(self.backend.id())?, family::cpu_time(self.front.id())?])
     }
 
     /// How long it takes until the start of a stream is there.

@@ -1,14 +1,13 @@
 //! When the first event of a stream arrives, which buffers hold back.
 
 use std::io;
-use std::time::Duration;
 
 use crate::front::Front;
+use crate::measure::summary;
 use crate::options::Options;
 use crate::report::Report;
 use crate::row::Side;
 use crate::site::Site;
-use crate::statistics::median;
 use crate::stream::PAUSE;
 
 pub(crate) const NAME: &str = "streams";
@@ -43,9 +42,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
 /// The median in seconds.
 fn first_event(front: Front, rounds: usize) -> io::Result<f64> {
     let site = Site::start(Side::fastcgi(front))?;
-    let times: io::Result<Vec<Duration>> = (0..rounds).map(|_| site.first_event()).collect();
-    let times = times.map_err(|error| site.explain(error))?;
-    Ok(median(times.iter().map(Duration::as_secs_f64)))
+    let times: io::Result<Vec<f64>> =
+        (0..rounds).map(|_| site.first_event().map(|time| time.as_secs_f64())).collect();
+    Ok(summary(&times.map_err(|error| site.explain(error))?).median)
 }
 
 pub(crate) const SETUPS: &[Setup] = &[

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
 use crate::measure::{Figure, Rounds, measure};
 use crate::options::Options;
 use crate::report::Report;
 use crate::row::Row;
 use crate::site::Cost;
+use crate::statistics::Summary;
 use crate::wrk;
 
 #[derive(Debug)]
@@ -29,7 +31,9 @@ impl Table {
         }
         let mut report = Report::start(self.name, self.title, options.rounds, programs(&rows));
         let [subject, beside] = self.sides;
-        report.line(format!("{subject} : {beside}, and the median of the rounds' ratios.\n"));
+        report.line(format!(
+            "{subject} : {beside}, and the ratio, all of them medians of the rounds.\n"
+        ));
         report.head(&COLUMNS);
         for row in rows {
             match measure(row, options.rounds) {
@@ -48,28 +52,29 @@ fn programs(rows: &[&Row]) -> BTreeSet<String> {
 
 fn cells(rounds: &Rounds) -> Vec<String> {
     let rates = rounds.figure(|cost| cost.seen.requests / cost.seen.seconds);
-    let (low, high) = rates.ratios;
+    let Summary { median, low, high } = rates.ratio;
     vec![
-        format!("{:.0} : {:.0}", rates.subject, rates.beside),
-        format!("{:.2} ({low:.2} to {high:.2})", rates.ratio),
+        format!("{:.0} : {:.0}", rates.subject.median, rates.beside.median),
+        format!("{median:.2} ({low:.2} to {high:.2})"),
         cell(&rounds.figure(|cost| micros_per_request(cost, cost.backend))),
         cell(&rounds.figure(|cost| micros_per_request(cost, cost.front))),
         cell(&rounds.figure(|cost| cost.seen.p99.as_secs_f64() * 1e3)),
     ]
 }
 
-fn micros_per_request(cost: &Cost, time: std::time::Duration) -> f64 {
+fn micros_per_request(cost: &Cost, time: Duration) -> f64 {
     time.as_secs_f64() * 1e6 / cost.seen.requests
 }
 
 fn cell(figure: &Figure) -> String {
-    format!("{:.1} : {:.1} = {:.2}", figure.subject, figure.beside, figure.ratio)
+    let Figure { subject, beside, ratio } = figure;
+    format!("{:.1} : {:.1} = {:.2}", subject.median, beside.median, ratio.median)
 }
 
 const COLUMNS: [&str; 6] = [
     "",
     "requests/s",
-    "ratio (of the rounds)",
+    "ratio (middle half)",
     "app, CPU us a request",
     "web server, CPU us a request",
     "p99 ms",
