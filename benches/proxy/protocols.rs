@@ -72,7 +72,11 @@ pub(crate) const TABLE: Table = Table {
             name: "protocols/haproxy/kept",
             title: "HAProxy, kept, Unix",
             work: Work::Hello,
-            subject: Side::fastcgi(Front::Haproxy { app: "", backend: "http-reuse always" }),
+            subject: Side::fastcgi(Front::Haproxy {
+                defaults: "",
+                app: "",
+                backend: "http-reuse always",
+            }),
             beside: Side::http(HAPROXY_HTTP),
         },
         Row {
@@ -80,6 +84,7 @@ pub(crate) const TABLE: Table = Table {
             title: "HAProxy, multiplexed; HTTP/1.1 cannot be, it is kept",
             work: Work::Hello,
             subject: Side::fastcgi(Front::Haproxy {
+                defaults: "",
                 app: "option mpxs-conns\n    option max-reqs 100",
                 backend: "http-reuse always",
             }),
@@ -123,6 +128,6 @@ const NGINX_HTTP: Front = Front::Nginx {
         proxy_max_temp_file_size 0;",
 };
 
-const HAPROXY_HTTP: Front = Front::Haproxy { app: "", backend: "http-reuse always" };
+const HAPROXY_HTTP: Front = Front::Haproxy { defaults: "", app: "", backend: "http-reuse always" };
 
 const CADDY: Front = Front::Caddy { transport: "" };

@@ -264,7 +264,7 @@ const fn apache(proxy_pass: &'static str) -> Side {
 }
 
 const fn haproxy(app: &'static str, backend: &'static str) -> Side {
-    Side::fastcgi(Front::Haproxy { app, backend })
+    Side::fastcgi(Front::Haproxy { defaults: "", app, backend })
 }
 
 const fn lighttpd(server: &'static str) -> Side {

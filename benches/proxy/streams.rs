@@ -86,12 +86,12 @@ pub(crate) const SETUPS: &[Setup] = &[
     Setup {
         name: "streams/haproxy/default",
         title: "HAProxy",
-        front: Front::Haproxy { app: "", backend: "" },
+        front: Front::Haproxy { defaults: "", app: "", backend: "" },
     },
     Setup {
         name: "streams/haproxy/http-no-delay",
         title: "HAProxy, `option http-no-delay`",
-        front: Front::Haproxy { app: "", backend: "option http-no-delay" },
+        front: Front::Haproxy { defaults: "option http-no-delay", app: "", backend: "" },
     },
     Setup {
         name: "streams/lighttpd/default",

@@ -2,7 +2,7 @@
 
 use super::{Place, Upstream};
 
-pub(super) fn config(place: &Place<'_>, app: &str, backend: &str) -> String {
+pub(super) fn config(place: &Place<'_>, defaults: &str, app: &str, backend: &str) -> String {
     let server = match place.upstream {
         Upstream::Tcp(address) => address.to_string(),
         Upstream::Unix(path) => format!("unix@{}", path.display()),
@@ -21,6 +21,7 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    {defaults}
 frontend web
     bind {address}
     default_backend app

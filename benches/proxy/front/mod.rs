@@ -28,6 +28,7 @@ pub(crate) enum Front {
         proxy_pass: &'static str,
     },
     Haproxy {
+        defaults: &'static str,
         /// Of the section `fcgi-app`.
         app: &'static str,
         backend: &'static str,
@@ -66,8 +67,8 @@ impl Front {
             Self::Apache { processes, proxy_pass } => {
                 (APACHE, apache::ARGUMENTS, apache::config(place, processes, proxy_pass))
             }
-            Self::Haproxy { app, backend } => {
-                (HAPROXY, haproxy::ARGUMENTS, haproxy::config(place, app, backend))
+            Self::Haproxy { defaults, app, backend } => {
+                (HAPROXY, haproxy::ARGUMENTS, haproxy::config(place, defaults, app, backend))
             }
             Self::Lighttpd { server } => {
                 (LIGHTTPD, lighttpd::ARGUMENTS, lighttpd::config(place, server))
