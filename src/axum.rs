@@ -1,5 +1,7 @@
 //! What axum's handlers expect of a server, and what this one has for them.
 
+mod trust;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,6 +12,8 @@ use http::request::Parts;
 use http::{Extensions, StatusCode};
 
 use crate::cgi::Params;
+
+pub use self::trust::TrustRejection;
 
 /// Makes axum's `ConnectInfo` and what is built on it work as with `axum::serve`.
 pub(crate) fn insert_connect_info(extensions: &mut Extensions, address: SocketAddr) {

@@ -28,15 +28,17 @@
 //! - [`Role`] in its extensions.
 //! - [`Transport`] in its extensions, put there by [`serve()`]: who is at the other end of the FastCGI connection.
 //! - With the feature `axum`: `ConnectInfo<SocketAddr>` in its extensions whenever REMOTE_ADDR is an address, with REMOTE_PORT or
-//!   port 0, and [`Params`] as an extractor.
+//!   port 0, and as extractors [`Params`] and what [`trust`] makes of them.
 //!
 //! # What can be believed
 //!
 //! | from | examples | said by |
 //! |---|---|---|
 //! | params about the connection, and your own | REMOTE_ADDR, REMOTE_PORT, SERVER_ADDR, HTTPS, SSL_CLIENT_*, `fastcgi_param X y` | the web server |
-//! | params that hold the client's bytes | REQUEST_URI, QUERY_STRING, PATH_INFO, REQUEST_METHOD, SERVER_PROTOCOL; SERVER_NAME and SERVER_PORT behind Caddy; REMOTE_USER behind nginx and HAProxy, which do not check it | the client, through the web server |
+//! | params that hold the client's bytes | REQUEST_URI, QUERY_STRING, PATH_INFO, REQUEST_METHOD, SERVER_PROTOCOL; SERVER_NAME behind all but nginx, and SERVER_PORT behind Caddy and Apache, which take them from the Host header; REMOTE_USER behind nginx and HAProxy, which do not check it | the client, through the web server |
 //! | headers | Host, Cookie, Authorization, X-Anything | the client |
+//!
+//! [`trust`] has the first row as types, with what each web server vouches for: who has logged in, the client's certificate, TLS.
 //!
 //! `X-Forwarded-For`, `Forwarded`, `X-Real-IP`, `True-Client-IP` and their kin are client headers that common middleware believes
 //! first. They are removed unless [`Builder::forwarded`](server::Builder::forwarded) keeps them. Two client headers can still
@@ -96,7 +98,7 @@
 //! - `tracing` (default): log with `tracing`: records at trace, ends of connections and refused requests at debug, failed services
 //!   at error. Values of params and headers are never logged.
 //! - `systemd`: `listener::inherited`, which takes the sockets that systemd passes.
-//! - `axum`: `ConnectInfo` and the extractor for [`Params`].
+//! - `axum`: `ConnectInfo`, and the extractors for [`Params`] and for the types in [`trust`].
 //! - `full`: all of them.
 
 #![forbid(unsafe_code)]
@@ -117,6 +119,7 @@ pub mod record;
 mod serve;
 pub mod server;
 mod trace;
+pub mod trust;
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]

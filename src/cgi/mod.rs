@@ -15,7 +15,9 @@ mod target;
 mod variables;
 
 pub use self::forwarded::Forwarded;
+pub(crate) use self::params::parse_ip;
 pub use self::params::{Params, ParamsIter};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};
 pub(crate) use self::response::{Framing, HeadError, put_head, put_refusal};
 pub use self::target::UriSource;
+pub(crate) use self::variables::is_https;

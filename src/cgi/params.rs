@@ -12,9 +12,9 @@ use crate::record::{Pairs, put_pair};
 /// named `HTTP_*`, `CONTENT_TYPE` or `CONTENT_LENGTH` is never found here.
 ///
 /// Not every param is the web server's own word. `REMOTE_ADDR`, `HTTPS` and the params you configure are; the parts of the
-/// URI (`REQUEST_URI`, `QUERY_STRING`, ...) are the client's bytes, and so are `SERVER_NAME` and `SERVER_PORT` behind Caddy.
-/// `REMOTE_USER` proves nothing unless the web server checked the password: nginx and HAProxy fill it in from an
-/// `Authorization` header that nobody verified.
+/// URI (`REQUEST_URI`, `QUERY_STRING`, ...) are the client's bytes, and so are `SERVER_NAME` behind all but nginx and `SERVER_PORT`
+/// behind Caddy and Apache. `REMOTE_USER` proves nothing unless the web server checked the password: nginx and HAProxy fill it in
+/// from an `Authorization` header that nobody verified. [`trust`](crate::trust) has types for what can be believed.
 ///
 /// Cloning is cheap, and keeps the bytes of all params alive.
 ///
@@ -92,7 +92,8 @@ pub(super) fn remote_addr(addr: Option<&[u8]>, port: Option<&[u8]>) -> Option<So
     Some(SocketAddr::new(addr, port.unwrap_or(0)))
 }
 
-fn parse_ip(text: &[u8]) -> Option<IpAddr> {
+/// lighttpd writes IPv6 addresses in brackets.
+pub(crate) fn parse_ip(text: &[u8]) -> Option<IpAddr> {
     if let Some(addr) = parse_ipv4(text) {
         return Some(addr.into());
     }

@@ -56,12 +56,16 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// HAProxy and h2o send HTTPS only. A client cannot set either: its headers start with `HTTP_`.
     pub(super) fn is_https(&self) -> bool {
-        let https = self.https.unwrap_or_default();
-        let scheme = self.request_scheme.unwrap_or_default();
-        https.eq_ignore_ascii_case(b"on") || https == b"1" || scheme.eq_ignore_ascii_case(b"https")
+        is_https(self.https.unwrap_or_default(), self.request_scheme.unwrap_or_default())
     }
+}
+
+/// HAProxy and h2o send HTTPS only. A client cannot set either: its headers start with `HTTP_`.
+pub(crate) fn is_https(https: &[u8], request_scheme: &[u8]) -> bool {
+    https.eq_ignore_ascii_case(b"on")
+        || https == b"1"
+        || request_scheme.eq_ignore_ascii_case(b"https")
 }
 
 #[cfg(test)]
