@@ -114,6 +114,8 @@ mod body;
 mod cgi;
 mod codec;
 mod error;
+#[cfg(feature = "tokio")]
+mod log_limit;
 pub mod record;
 #[cfg(feature = "tokio")]
 mod serve;

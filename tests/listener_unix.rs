@@ -345,22 +345,6 @@ async fn only_a_socket_can_be_taken_over() {
 }
 
 #[tokio::test]
-async fn a_peer_without_an_ip_address_is_not_in_a_list_of_them() {
-    let place = Place::new();
-    let listener = bind(&place.address()).await.unwrap();
-    let mut listener = listener.only_from("127.0.0.1".parse().unwrap());
-    let mut client = UnixStream::connect(place.path()).await.unwrap();
-    let mut byte = [0];
-    let closed = async {
-        tokio::select! {
-            _ = listener.accept() => panic!("a connection that is refused"),
-            read = client.read(&mut byte) => read,
-        }
-    };
-    assert_eq!(within_bounds(closed).await.unwrap(), 0);
-}
-
-#[tokio::test]
 async fn a_listener_that_is_withdrawn_is_not_found_but_accepts_those_who_came() {
     let place = Place::new();
     let mut listener = bind(&place.address()).await.unwrap();

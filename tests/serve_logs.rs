@@ -203,16 +203,23 @@ async fn listening_beyond_this_machine_is_one_warning() {
 }
 
 #[tokio::test]
-async fn a_connection_from_elsewhere_than_the_web_servers_is_told_at_debug() {
+async fn refused_connections_are_one_warning() {
     let (lines, _guard) = Lines::capture();
     let mut options = TcpOptions::new("127.0.0.1:0");
     let listener = options.only_from("192.0.2.1".parse().unwrap()).bind().await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let _server = tokio::spawn(serve(listener, Router::new()).into_future());
-    let client = bounded(TcpStream::connect(address)).await.unwrap();
-    let line = lines.wait_for("DEBUG").await;
-    assert!(line.contains(&client.local_addr().unwrap().to_string()), "{line}");
-    lines.assert_quiet();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = bounded(TcpStream::connect(&address)).await.unwrap();
+        assert_eq!(bounded(client.read(&mut [0])).await.unwrap(), 0);
+        clients.push(client);
+    }
+    let warnings = lines.of_level("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let first = clients[0].local_addr().unwrap().to_string();
+    assert!(warnings[0].contains("not on the list"), "{warnings:?}");
+    assert!(warnings[0].contains(&first), "{warnings:?}");
 }
 
 #[tokio::test]

@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::gate::Gate;
 use super::unix::{self, UnixSocket, UnixStream};
-use super::{Listener, Peer, WebServerAddrs, tcp};
-use crate::trace::debug;
+use super::{AllowedPeers, Listener, Peer, tcp};
 
 /// The listener that [`bind`](super::bind) makes: on a TCP address or on a Unix socket.
 #[derive(Debug)]
 pub struct AnyListener {
     socket: Socket,
-    web_servers: Option<WebServerAddrs>,
+    gate: Gate,
 }
 
 #[derive(Debug)]
@@ -34,27 +34,24 @@ impl AnyListener {
         }
     }
 
-    /// Closes connections from elsewhere than `addrs` at once.
+    /// Closes connections of others than `peers` at once, before a byte of them is read.
     ///
-    /// Default is to accept all, but for `fd:0` those that FCGI_WEB_SERVER_ADDRS lists. A connection to a Unix socket has no IP
-    /// address, so it is closed too: there the socket's owner, group and mode say who may connect.
-    pub fn only_from(self, addrs: WebServerAddrs) -> Self {
-        Self { web_servers: Some(addrs), ..self }
+    /// Default is to accept all who can connect, but on `fd:0` those that FCGI_WEB_SERVER_ADDRS lists. Where there are several lists, of
+    /// several calls or of that variable, a peer has to be on each.
+    pub fn only_from(mut self, peers: AllowedPeers) -> Self {
+        self.gate.add(peers);
+        self
     }
 
     /// Warns if all are accepted who can connect.
-    pub(super) fn checked(self, web_servers: Option<WebServerAddrs>) -> Self {
-        if let (Socket::Tcp(listener), None) = (&self.socket, &web_servers) {
-            tcp::warn_if_reachable(listener);
-        }
-        Self { web_servers, ..self }
-    }
-
-    fn admits(&self, addr: &AnyAddr) -> bool {
-        match (&self.web_servers, addr) {
-            (None, _) => true,
-            (Some(addrs), AnyAddr::Tcp(addr)) => addrs.contains(addr.ip()),
-            (Some(_), AnyAddr::Unix(_)) => false,
+    pub(super) fn checked(self, peers: Option<AllowedPeers>) -> Self {
+        match (&self.socket, peers) {
+            (_, Some(peers)) => self.only_from(peers),
+            (Socket::Tcp(listener), None) => {
+                tcp::warn_if_reachable(listener);
+                self
+            }
+            (Socket::Unix(_), None) => self,
         }
     }
 }
@@ -66,10 +63,11 @@ impl Listener for AnyListener {
     async fn accept(&mut self) -> (AnyIo, AnyAddr) {
         loop {
             let (io, addr) = self.socket.accept().await;
-            if self.admits(&addr) {
+            if self.gate.admits(peer(&io, &addr)) {
                 return (io, addr);
             }
-            debug!(peer = %addr, "connection refused: its address is not that of a web server");
+            drop(io);
+            self.gate.rest().await;
         }
     }
 
@@ -82,11 +80,7 @@ impl Listener for AnyListener {
     }
 
     fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
-        match (&io.0, addr) {
-            (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
-            (Io::Unix(io), _) => unix::peer(io),
-            _ => Peer::Unknown,
-        }
+        peer(io, addr)
     }
 
     fn withdraw(&mut self) {
@@ -103,15 +97,23 @@ impl Listener for AnyListener {
     }
 }
 
+fn peer(io: &AnyIo, addr: &AnyAddr) -> Peer {
+    match (&io.0, addr) {
+        (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
+        (Io::Unix(io), _) => unix::peer(io),
+        _ => Peer::Unknown,
+    }
+}
+
 impl From<TcpListener> for AnyListener {
     fn from(listener: TcpListener) -> Self {
-        Self { socket: Socket::Tcp(listener), web_servers: None }
+        Self { socket: Socket::Tcp(listener), gate: Gate::default() }
     }
 }
 
 impl From<UnixSocket> for AnyListener {
     fn from(listener: UnixSocket) -> Self {
-        Self { socket: Socket::Unix(listener), web_servers: None }
+        Self { socket: Socket::Unix(listener), gate: Gate::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use socket2::{Domain, SockRef, Type};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{AnyListener, WebServerAddrs, cannot_listen};
+use super::{AllowedPeers, AnyListener, cannot_listen};
 
 /// The socket that web servers and spawn-fcgi pass as FCGI_LISTENSOCK_FILENO (FastCGI 1.0, section 2.2).
 pub(super) fn stdin() -> io::Result<AnyListener> {
@@ -18,7 +18,7 @@ fn listener_of_stdin() -> io::Result<AnyListener> {
                       give an address";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    let web_servers = WebServerAddrs::from_env()?;
+    let web_servers = AllowedPeers::from_env()?;
     if web_servers.is_some() && is_unix(&socket)? {
         let reason = "FCGI_WEB_SERVER_ADDRS lists the addresses that may connect, but standard input is a Unix socket, whose \
                       peers have none: unset it";

@@ -5,7 +5,9 @@
 
 mod accept;
 mod address;
+mod allowed_peers;
 mod any;
+mod gate;
 #[cfg(unix)]
 mod inherited;
 #[cfg(not(unix))]
@@ -22,7 +24,6 @@ mod unix;
 #[cfg(not(unix))]
 #[path = "unix_absent.rs"]
 mod unix;
-mod web_servers;
 
 use std::fmt;
 use std::future::Future;
@@ -33,7 +34,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::address::Address;
 
+pub use self::allowed_peers::AllowedPeers;
 pub use self::any::{AnyAddr, AnyIo, AnyListener};
+pub use self::gate::OnlyFrom;
 #[cfg(feature = "systemd")]
 #[cfg_attr(docsrs, doc(cfg(feature = "systemd")))]
 pub use self::systemd::inherited;
@@ -41,7 +44,6 @@ pub use self::tcp::TcpOptions;
 #[cfg(unix)]
 #[cfg_attr(docsrs, doc(cfg(unix)))]
 pub use self::unix::UnixOptions;
-pub use self::web_servers::WebServerAddrs;
 
 /// Listens at `address`.
 ///
@@ -55,7 +57,8 @@ pub use self::web_servers::WebServerAddrs;
 /// | `systemd:NAME` | the one that the `.socket` unit calls so (`FileDescriptorName=`, by default the unit's own name) |
 ///
 /// Whoever can connect is believed: a FastCGI peer says which client a request came from, whether it came over TLS, and
-/// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning.
+/// anything else that [`Params`](crate::Params) holds. So listening at a TCP address that is not loopback logs a warning, and
+/// [`AllowedPeers`] are let in alone.
 ///
 /// A Unix socket is open to its owner and group from the moment it can be connected to, whatever the umask: the web server's user
 /// must be in the socket's group. It takes the place of a socket that nobody listens on any more, as a crash leaves it. When
@@ -74,7 +77,7 @@ pub use self::web_servers::WebServerAddrs;
 /// expect to wait in `accept`. Web servers, spawn-fcgi and systemd do not accept from it, or poll before.
 ///
 /// `fd:0` accepts only from the addresses in the environment variable FCGI_WEB_SERVER_ADDRS if it is set (FastCGI 1.0, section
-/// 3.2; see [`WebServerAddrs`]); other connections are closed at once. On a Unix socket, whose peers have no address, that variable
+/// 3.2; see [`AllowedPeers`]); other connections are closed at once. On a Unix socket, whose peers have no address, that variable
 /// is an error.
 ///
 /// `systemd` takes the feature `systemd`, and `listener::inherited()` called first in `main`. Several sockets of one name, which a
@@ -120,36 +123,32 @@ fn cannot_listen(address: impl fmt::Display, error: &io::Error) -> io::Error {
 ///
 /// # Examples
 ///
-/// Only processes of one user may connect:
+/// Connections that are made in memory:
 ///
 /// ```
-/// # #[cfg(unix)]
-/// # mod example {
+/// use std::future::pending;
 /// use std::io;
-/// use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
-/// use tower_fastcgi::listener::{Listener, Peer};
+/// use tokio::io::DuplexStream;
+/// use tokio::sync::mpsc::Receiver;
+/// use tower_fastcgi::listener::Listener;
 ///
-/// struct OnlyUser(UnixListener, u32);
+/// struct InMemory(Receiver<DuplexStream>);
 ///
-/// impl Listener for OnlyUser {
-///     type Io = UnixStream;
-///     type Addr = SocketAddr;
+/// impl Listener for InMemory {
+///     type Io = DuplexStream;
+///     type Addr = ();
 ///
-///     async fn accept(&mut self) -> (UnixStream, SocketAddr) {
-///         loop {
-///             let (io, addr) = Listener::accept(&mut self.0).await;
-///             match self.0.peer(&io, &addr) {
-///                 Peer::Unix(peer) if peer.uid == self.1 => return (io, addr),
-///                 _ => drop(io),
-///             }
+///     async fn accept(&mut self) -> (DuplexStream, ()) {
+///         match self.0.recv().await {
+///             Some(io) => (io, ()),
+///             None => pending().await,
 ///         }
 ///     }
 ///
-///     fn local_addr(&self) -> io::Result<SocketAddr> {
-///         self.0.local_addr()
+///     fn local_addr(&self) -> io::Result<()> {
+///         Ok(())
 ///     }
 /// }
-/// # }
 /// ```
 pub trait Listener: Send + 'static {
     /// A connection.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
 use super::address::{Address, Host};
-use super::{AnyAddr, AnyListener, BACKLOG, Listener, Peer, WebServerAddrs, accept, cannot_listen};
+use super::{AllowedPeers, AnyAddr, AnyListener, BACKLOG, Listener, Peer, accept, cannot_listen};
 use crate::trace::{debug, warn};
 
 /// Options of a TCP listener that [`bind`](super::bind) has no words for.
@@ -27,13 +27,13 @@ pub struct TcpOptions {
     address: String,
     backlog: u32,
     reuse_port: bool,
-    web_servers: Option<WebServerAddrs>,
+    peers: Option<AllowedPeers>,
 }
 
 impl TcpOptions {
     /// The defaults, for an address as [`bind`](super::bind) takes it: `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`.
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), backlog: BACKLOG, reuse_port: false, web_servers: None }
+        Self { address: address.into(), backlog: BACKLOG, reuse_port: false, peers: None }
     }
 
     /// Sets how many connections may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
@@ -57,11 +57,11 @@ impl TcpOptions {
         self
     }
 
-    /// Closes connections from elsewhere than `addrs` at once; see [`AnyListener::only_from`].
+    /// Closes connections of others than `peers` at once, before a byte of them is read.
     ///
     /// Default is to accept all, with a warning in the log if the address is not loopback.
-    pub fn only_from(&mut self, addrs: WebServerAddrs) -> &mut Self {
-        self.web_servers = Some(addrs);
+    pub fn only_from(&mut self, peers: AllowedPeers) -> &mut Self {
+        self.peers = Some(peers);
         self
     }
 
@@ -76,7 +76,7 @@ impl TcpOptions {
             _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no TCP address")),
         };
         let listener = listener.map_err(|error| cannot_listen(&self.address, &error))?;
-        Ok(AnyListener::from(listener).checked(self.web_servers.clone()))
+        Ok(AnyListener::from(listener).checked(self.peers.clone()))
     }
 
     async fn bind_to_host(&self, host: Host<'_>) -> io::Result<TcpListener> {
