@@ -38,6 +38,9 @@
 //! | params that hold the client's bytes | REQUEST_URI, QUERY_STRING, PATH_INFO, REQUEST_METHOD, SERVER_PROTOCOL; SERVER_NAME behind all but nginx, and SERVER_PORT behind Caddy and Apache, which take them from the Host header; REMOTE_USER behind nginx and HAProxy, which do not check it | the client, through the web server |
 //! | headers | Host, Cookie, Authorization, X-Anything | the client |
 //!
+//! All of it is said by whoever can connect. Let nobody in but the web server: with a Unix socket's mode, `listener::AllowedPeers`, and
+//! where those prove too little [`trust::RequireSecretLayer`].
+//!
 //! [`trust`] has the first row as types, with what each web server vouches for: who has logged in, the client's certificate, TLS.
 //!
 //! `X-Forwarded-For`, `Forwarded`, `X-Real-IP`, `True-Client-IP` and their kin are client headers that common middleware believes
@@ -114,7 +117,6 @@ mod body;
 mod cgi;
 mod codec;
 mod error;
-#[cfg(feature = "tokio")]
 mod log_limit;
 pub mod record;
 #[cfg(feature = "tokio")]

@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tower_fastcgi::listener::{TcpOptions, bind};
 use tower_fastcgi::serve;
+use tower_fastcgi::trust::RequireSecretLayer;
+use tower_layer::Layer;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::in_memory::{InMemory, Network};
@@ -220,6 +222,25 @@ async fn refused_connections_are_one_warning() {
     let first = clients[0].local_addr().unwrap().to_string();
     assert!(warnings[0].contains("not on the list"), "{warnings:?}");
     assert!(warnings[0].contains(&first), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn requests_without_the_secret_are_one_warning_that_shows_nothing() {
+    let (lines, _guard) = Lines::capture();
+    let app = RequireSecretLayer::new("APP_SECRET", "correct horse").layer(Router::new());
+    let (listener, network) = InMemory::new();
+    let _server = tokio::spawn(serve(listener, app).into_future());
+    for secret in ["wrong", "correct hors", ""] {
+        let mut web_server = WebServer::new(network.connect());
+        web_server.client.push(("APP_SECRET", secret.to_owned()));
+        assert_eq!(web_server.get("/").await.status(), 403);
+    }
+    let warnings = lines.of_level("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("APP_SECRET"), "{warnings:?}");
+    for value in ["wrong\"", "correct", "horse"] {
+        assert!(!lines.text().contains(value), "{}", lines.text());
+    }
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ mod target;
 mod variables;
 
 pub use self::forwarded::Forwarded;
-pub(crate) use self::params::parse_ip;
 pub use self::params::{Params, ParamsIter};
+pub(crate) use self::params::{is_client_sent, parse_ip};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};
 pub(crate) use self::response::{Framing, HeadError, put_head, put_refusal};
 pub use self::target::UriSource;

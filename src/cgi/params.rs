@@ -184,7 +184,7 @@ impl fmt::Debug for ParamsIter<'_> {
     }
 }
 
-fn is_client_sent(name: &[u8]) -> bool {
+pub(crate) fn is_client_sent(name: &[u8]) -> bool {
     name.starts_with(b"HTTP_") || name == b"CONTENT_TYPE" || name == b"CONTENT_LENGTH"
 }
 

@@ -1,4 +1,4 @@
-//! Who may be believed: what the web server vouches for, as types.
+//! Who may be believed: what the web server vouches for, as types, and how to know that it is the web server who speaks.
 //!
 //! [`Scheme`], [`ServerAddr`], [`TlsInfo`], [`ClientCert`] and [`RemoteUser`] are made of [`Params`](crate::Params) and of nothing
 //! else. No client can write one: what it sends arrives as `HTTP_*`, which is never among them. Their `from_params` serve any tower
@@ -15,19 +15,25 @@
 //! | [`TlsInfo`]: protocol and cipher | on demand | yes | `SSLOptions +StdEnvVars` | on demand | yes |
 //! | [`TlsInfo`]: the name asked for | on demand | on demand | `SSLOptions +StdEnvVars` | on demand | not sent by 1.4.69 |
 //! | [`ClientCert`] | on demand | on demand | `SSLOptions +StdEnvVars` | on demand | yes |
-//! | [`RemoteUser`] | where `auth_basic` or the like holds | on demand | yes | where `http-request auth` holds | where `auth.require` holds |
+//! | [`RemoteUser`] | where `auth_basic` or the like holds | yes | yes | where `http-request auth` holds | yes |
 //!
 //! *On demand* means: the web server knows it and passes it on when told to; the type's documentation has the lines.
+//!
+//! All of that is worth what the connection is worth: whoever can connect to the application can say anything. So listen on a Unix
+//! socket or let nobody else in (`listener::AllowedPeers`), and where the web server is on another machine, let it show
+//! a secret that [`RequireSecretLayer`] asks for.
 
 mod client_cert;
 mod pem;
 mod remote_user;
+mod require_secret;
 mod scheme;
 mod server_addr;
 mod tls_info;
 
 pub use self::client_cert::{ClientCert, ClientCertParams};
 pub use self::remote_user::{RemoteUser, TrustRemoteUser};
+pub use self::require_secret::{RequireSecret, RequireSecretFuture, RequireSecretLayer};
 pub use self::scheme::Scheme;
 pub use self::server_addr::ServerAddr;
 pub use self::tls_info::TlsInfo;

@@ -10,13 +10,12 @@ use crate::cgi::Params;
 ///
 /// # Who vouches for it
 ///
-/// - Apache (mod_proxy_fcgi and mod_fcgid) and lighttpd set it only after they have checked the password or whatever else
-///   (`Require valid-user`, `auth.require`).
+/// - Apache (mod_proxy_fcgi and mod_fcgid), Caddy and lighttpd set it only after they have checked the password or whatever else
+///   (`Require valid-user`, `basicauth`, `auth.require`).
 /// - nginx where `auth_basic` holds for the very location. Not with `satisfy any`: whom an address lets in, nobody asks for a
 ///   password, and REMOTE_USER is whatever was sent along. With `auth_request` name the user yourself:
 ///   `auth_request_set $user $upstream_http_x_user; fastcgi_param REMOTE_USER $user;`.
 /// - HAProxy where `http-request auth unless { http_auth(users) }` holds for every request.
-/// - Caddy 2.6 never sets it by itself; where `basicauth` holds, add `env REMOTE_USER {http.auth.user.id}`.
 ///
 /// On nginx and HAProxy set it empty wherever no password is asked for: `fastcgi_param REMOTE_USER "";` behind the `include`, and
 /// `set-param REMOTE_USER ""`. Then it cannot be mistaken.
