@@ -72,6 +72,7 @@
 //! | `uri_source` | REQUEST_URI | |
 //! | `roles` | Responder | others: FCGI_UNKNOWN_ROLE |
 //! | `auto_date_header` | on | |
+//! | `stderr` | off; else the bytes that a request may write to the web server's error log | what exceeds it is cut |
 //!
 //! Timeouts need a timer. `serve` sets tokio's; a [`server::Builder`] without one has no timeouts.
 //!
@@ -102,6 +103,7 @@
 //!   at error. Values of params and headers are never logged.
 //! - `systemd`: `listener::inherited`, which takes the sockets that systemd passes.
 //! - `axum`: `ConnectInfo`, and the extractors for [`Params`] and for the types in [`trust`].
+//! - `tracing-subscriber`: `server::StderrLayer`, which sends a request's warnings and errors to the web server's error log.
 //! - `full`: all of them.
 
 #![forbid(unsafe_code)]

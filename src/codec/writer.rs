@@ -79,6 +79,11 @@ impl RecordWriter {
         self.flat(|flat| put_stream(flat, RecordType::Stdout, id, &data));
     }
 
+    /// Appends something for the web server's error log.
+    pub(crate) fn stderr(&mut self, id: RequestId, content: &[u8]) {
+        self.flat(|flat| put_stream(flat, RecordType::Stderr, id, content));
+    }
+
     /// Ends the response: FCGI_STDOUT's end and FCGI_END_REQUEST.
     pub(crate) fn end_response(&mut self, id: RequestId) {
         self.flat(|flat| {

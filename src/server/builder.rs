@@ -54,6 +54,7 @@ pub(super) struct Config {
     pub(super) max_body_buf_size: usize,
     pub(super) max_send_buf_size: usize,
     pub(super) max_control_buf_size: usize,
+    pub(super) stderr: Option<usize>,
 }
 
 /// A default timeout is off without a timer; one that was set needs it.
@@ -266,6 +267,16 @@ impl<E> Builder<E> {
         self
     }
 
+    /// Sets how many bytes each request may write to the web server's error log, with the [`Stderr`](super::Stderr) in its
+    /// extensions.
+    ///
+    /// Default is `None`: requests have no `Stderr`, and no FCGI_STDERR is ever written. HAProxy 2.6 crashes when it gets some, at
+    /// times on one line and always above 64 KiB, so keep it off behind that.
+    pub fn stderr(&mut self, bytes: impl Into<Option<usize>>) -> &mut Self {
+        self.config.stderr = bytes.into();
+        self
+    }
+
     /// Serves the requests of one connection with clones of `service`.
     ///
     /// # Panics
@@ -333,6 +344,7 @@ impl Default for Config {
             max_body_buf_size: 256 * 1024,
             max_send_buf_size: 128 * 1024,
             max_control_buf_size: 16 * 1024,
+            stderr: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
 use super::ready::ReadyList;
 use super::service::HttpService;
+use super::stderr::Entered;
 use super::task::ExchangeTask;
 use crate::body::Budget;
 use crate::codec::RecordWriter;
@@ -145,6 +146,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let Some(exchange) = &self.exchanges.slot(index).exchange else { return };
         let span = exchange.observed.span().cloned();
         let _entered = span.as_ref().map(Span::enter);
+        let _current = exchange.stderr().map(Entered::new);
+        self.write_stderr(index);
+        let exchange = self.exchanges.exchange(index);
         if !exchange.unsent.is_empty() {
             return self.send_rest(index);
         }
@@ -174,13 +178,21 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         // It may have been aborted, and its place taken by another, since it was put down here.
         let Some(exchange) = &mut slot.exchange else { return };
         let Some(request) = slot.request.take() else { return };
-        let request = exchange.with_body(request, &self.budget);
+        let mut request = exchange.with_body(request, &self.budget);
+        if let Some(max) = self.config.stderr {
+            request.extensions_mut().insert(exchange.open_stderr(max, &slot.waker));
+        }
         let service = self.service.clone();
         match self.exec.executor().filter(|_| self.is_multiplexed) {
             Some(executor) => {
                 let span = exchange.observed.span().cloned();
-                let (task, response) =
-                    ExchangeTask::new(service, request, slot.waker.clone(), span);
+                let (task, response) = ExchangeTask::new(
+                    service,
+                    request,
+                    slot.waker.clone(),
+                    span,
+                    exchange.stderr(),
+                );
                 exchange.output = Output::Remote(response);
                 executor.execute(task);
             }

@@ -11,6 +11,7 @@ use super::observe::ObservedRequest;
 use super::params::ParamsBuffer;
 use super::ready::{ReadyList, SlotWaker};
 use super::service::HttpService;
+use super::stderr::{Outlet, Stderr};
 use super::task::RemoteResponse;
 use crate::body::{self, Budget, Incoming, Sender};
 use crate::codec::Block;
@@ -43,6 +44,8 @@ pub(super) struct Exchange {
     /// The rest of a body frame that must not go out at once, for its siblings' sake.
     pub(super) unsent: Bytes,
     pub(super) params_age: Standstill,
+    /// Where requests may write to the web server's error log.
+    stderr: Option<Outlet>,
     pub(super) observed: ObservedRequest,
 }
 
@@ -89,6 +92,7 @@ impl Exchange {
             response: Response::BeforeHead,
             unsent: Bytes::new(),
             params_age: Standstill::default(),
+            stderr: None,
             observed,
         }
     }
@@ -126,6 +130,20 @@ impl Exchange {
         }
         let body = self.incoming.take().unwrap_or_else(Incoming::empty);
         request.map(|()| body)
+    }
+
+    /// Lets the request write so many bytes to FCGI_STDERR.
+    pub(super) fn open_stderr(&mut self, max: usize, waker: &Waker) -> Stderr {
+        self.stderr.insert(Outlet::new(max, waker.clone())).handle()
+    }
+
+    pub(super) fn stderr(&self) -> Option<Stderr> {
+        self.stderr.as_ref().map(Outlet::handle)
+    }
+
+    /// The lines that were written to FCGI_STDERR since the last time.
+    pub(super) fn take_stderr(&self) -> Vec<u8> {
+        self.stderr.as_ref().map(Outlet::take).unwrap_or_default()
     }
 
     /// Takes a part of FCGI_STDIN, which arrived in `block`.

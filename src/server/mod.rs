@@ -21,6 +21,9 @@ mod params;
 mod ready;
 mod respond;
 mod service;
+mod stderr;
+#[cfg(feature = "tracing-subscriber")]
+mod stderr_layer;
 mod task;
 mod values;
 
@@ -30,5 +33,9 @@ pub use self::exec::{ExchangeExec, InPlace};
 pub use self::graceful::{GracefulConnection, GracefulShutdown};
 pub use self::observe::{Observer, RequestEnd};
 pub use self::service::HttpService;
+pub use self::stderr::Stderr;
+#[cfg(feature = "tracing-subscriber")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing-subscriber")))]
+pub use self::stderr_layer::StderrLayer;
 pub use self::task::ExchangeTask;
 pub use crate::cgi::{Forwarded, UriSource};

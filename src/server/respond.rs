@@ -129,7 +129,17 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
     }
 
+    /// Writes what the request has written to FCGI_STDERR. Each line is a record of its own, which nginx makes a line of its log.
+    pub(super) fn write_stderr(&mut self, index: usize) {
+        let exchange = self.exchanges.exchange(index);
+        let lines = exchange.take_stderr();
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            self.writer.stderr(exchange.id, line);
+        }
+    }
+
     fn end(&mut self, index: usize) {
+        self.write_stderr(index);
         let exchange = self.exchanges.exchange(index);
         exchange.observed.on_complete();
         self.writer.end_response(exchange.id);
@@ -148,6 +158,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn fail_before_head(&mut self, index: usize) {
+        self.write_stderr(index);
         let mut exchange = self.exchanges.remove(index);
         self.answer(&mut exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
     }
@@ -156,6 +167,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// sibling is hurt by it.
     fn fail_body(&mut self, index: usize, is_length_known: bool, cause: BoxError) {
         error!(error = &*cause, "the response body failed");
+        self.write_stderr(index);
         let mut exchange = self.exchanges.remove(index);
         exchange.discard_body(Kind::Canceled);
         if self.is_idle() {

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::driver::{Driver, Step};
 use super::service::HttpService;
+use super::stderr::{Entered, Stderr};
 use crate::body::Incoming;
 use crate::trace::Span;
 
@@ -22,6 +23,7 @@ pin_project! {
         driver: Driver<S>,
         mailbox: Arc<Mailbox>,
         span: Option<Span>,
+        stderr: Option<Stderr>,
     }
 
     impl<S: HttpService> PinnedDrop for ExchangeTask<S> {
@@ -38,10 +40,11 @@ impl<S: HttpService> ExchangeTask<S> {
         request: Request<Incoming>,
         exchange: Waker,
         span: Option<Span>,
+        stderr: Option<Stderr>,
     ) -> (Self, RemoteResponse) {
         let mailbox = Arc::new(Mailbox { state: Mutex::default(), exchange });
         let driver = Driver::started(service, request);
-        (Self { driver, mailbox: mailbox.clone(), span }, RemoteResponse { mailbox })
+        (Self { driver, mailbox: mailbox.clone(), span, stderr }, RemoteResponse { mailbox })
     }
 }
 
@@ -51,6 +54,7 @@ impl<S: HttpService> Future for ExchangeTask<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let _entered = this.span.as_ref().map(Span::enter);
+        let _current = this.stderr.clone().map(Entered::new);
         for _ in 0..STEPS_PER_POLL {
             if ready!(this.mailbox.poll_room(cx)).is_err() {
                 this.driver.clear();

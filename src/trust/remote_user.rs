@@ -17,8 +17,8 @@ use crate::cgi::Params;
 ///   `auth_request_set $user $upstream_http_x_user; fastcgi_param REMOTE_USER $user;`.
 /// - HAProxy where `http-request auth unless { http_auth(users) }` holds for every request.
 ///
-/// On nginx and HAProxy set it empty wherever no password is asked for: `fastcgi_param REMOTE_USER "";` behind the `include`, and
-/// `set-param REMOTE_USER ""`. Then it cannot be mistaken.
+/// On nginx and HAProxy leave nothing to be mistaken wherever no password is asked for: `fastcgi_param REMOTE_USER "";` behind the
+/// `include`, and `http-request del-header authorization`, which the application does not get from HAProxy anyway.
 ///
 /// # Examples
 ///
