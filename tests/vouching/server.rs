@@ -1,0 +1,293 @@
+//! The web servers, configured as the documentation of the types tells.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use crate::app::SECRET;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    Nginx,
+    Caddy,
+    Apache,
+    Haproxy,
+    Lighttpd,
+}
+
+/// Where a server listens, in the clear and with TLS, and what is behind it.
+pub(crate) struct Wiring<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) clear: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) application: SocketAddr,
+}
+
+impl Server {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nginx, Self::Caddy, Self::Apache, Self::Haproxy, Self::Lighttpd];
+
+    pub(crate) fn command(self, wiring: &Wiring<'_>) -> io::Result<Command> {
+        let config = wiring.dir.join("config");
+        fs::write(&config, wiring.fill(self.config()))?;
+        wiring.write_passwords()?;
+        let mut command = Command::new(self.program());
+        match self {
+            Self::Nginx => {
+                command.arg("-p").arg(wiring.dir).arg("-c").arg(config).args(["-e", "stderr"])
+            }
+            Self::Caddy => {
+                command.env("APP_SECRET", SECRET).env("HASH", caddys_hash()?);
+                command.envs(
+                    ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, wiring.dir)),
+                );
+                command.args(["run", "--adapter", "caddyfile", "--config"]).arg(config)
+            }
+            Self::Apache => {
+                command.arg("-d").arg(wiring.dir).arg("-f").arg(config).arg("-DFOREGROUND")
+            }
+            Self::Haproxy => command.arg("-db").arg("-f").arg(config),
+            Self::Lighttpd => command.arg("-D").arg("-f").arg(config),
+        };
+        Ok(command)
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Caddy => "caddy",
+            Self::Apache => "apache2",
+            Self::Haproxy => "haproxy",
+            Self::Lighttpd => "lighttpd",
+        }
+    }
+
+    fn config(self) -> &'static str {
+        match self {
+            Self::Nginx => NGINX,
+            Self::Caddy => CADDY,
+            Self::Apache => APACHE,
+            Self::Haproxy => HAPROXY,
+            Self::Lighttpd => LIGHTTPD,
+        }
+    }
+}
+
+impl Wiring<'_> {
+    fn fill(&self, config: &str) -> String {
+        config
+            .replace("DIR", &self.dir.display().to_string())
+            .replace("CLEAR_PORT", &self.clear.port().to_string())
+            .replace("TLS_PORT", &self.tls.port().to_string())
+            .replace("APPLICATION_PORT", &self.application.port().to_string())
+            .replace("APPLICATION", &self.application.to_string())
+            .replace("SECRET_VALUE", SECRET)
+            .replace("SPACED", &SECRET.replace(' ', "\\ "))
+    }
+
+    fn write_passwords(&self) -> io::Result<()> {
+        fs::write(self.dir.join("passwords"), "alice:wonder\n")?;
+        let hash = output(Command::new("openssl").args(["passwd", "-apr1", "wonder"]))?;
+        fs::write(self.dir.join("hashes"), format!("alice:{hash}"))
+    }
+}
+
+fn caddys_hash() -> io::Result<String> {
+    let hash = output(Command::new("caddy").args(["hash-password", "--plaintext", "wonder"]))?;
+    Ok(hash.trim().to_owned())
+}
+
+fn output(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned())),
+    }
+}
+
+const NGINX: &str = r#"
+daemon off;
+master_process off;
+pid DIR/pid;
+error_log stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path DIR/body;
+    fastcgi_temp_path DIR/fastcgi;
+    proxy_temp_path DIR/proxy;
+    scgi_temp_path DIR/scgi;
+    uwsgi_temp_path DIR/uwsgi;
+
+    include /etc/nginx/fastcgi_params;
+    fastcgi_param APP_SECRET "SECRET_VALUE";
+    fastcgi_param SSL_PROTOCOL $ssl_protocol if_not_empty;
+    fastcgi_param SSL_CIPHER $ssl_cipher if_not_empty;
+    fastcgi_param SSL_TLS_SNI $ssl_server_name if_not_empty;
+    fastcgi_param SSL_CLIENT_VERIFY $ssl_client_verify;
+    fastcgi_param SSL_CLIENT_S_DN $ssl_client_s_dn;
+    fastcgi_param SSL_CLIENT_I_DN $ssl_client_i_dn;
+    fastcgi_param SSL_CLIENT_M_SERIAL $ssl_client_serial;
+    fastcgi_param SSL_CLIENT_FINGERPRINT $ssl_client_fingerprint;
+    fastcgi_param SSL_CLIENT_CERT $ssl_client_escaped_cert;
+    # Empty but where a password is asked for, and where this test wants it otherwise.
+    fastcgi_param REMOTE_USER $believed;
+    map $uri $believed {
+        /members $remote_user;
+        /unchecked $remote_user;
+    }
+
+    server {
+        listen 127.0.0.1:CLEAR_PORT;
+        listen 127.0.0.1:TLS_PORT ssl;
+        ssl_certificate DIR/server.pem;
+        ssl_certificate_key DIR/server.key;
+        ssl_client_certificate DIR/ca.pem;
+        ssl_verify_client optional_no_ca;
+        location / { fastcgi_pass APPLICATION; }
+        location /members {
+            auth_basic members;
+            auth_basic_user_file DIR/hashes;
+            fastcgi_pass APPLICATION;
+        }
+    }
+}
+"#;
+
+const CADDY: &str = r#"
+{
+	admin off
+	auto_https off
+	default_bind 127.0.0.1
+	grace_period 1s
+	skip_install_trust
+}
+(app) {
+	basicauth /members {
+		alice {$HASH}
+	}
+	reverse_proxy APPLICATION {
+		transport fastcgi {
+			env APP_SECRET {env.APP_SECRET}
+			env SSL_TLS_SNI {http.request.tls.server_name}
+			env SSL_CLIENT_VERIFY SUCCESS
+			env SSL_CLIENT_S_DN {http.request.tls.client.subject}
+			env SSL_CLIENT_I_DN {http.request.tls.client.issuer}
+			env SSL_CLIENT_M_SERIAL {http.request.tls.client.serial}
+			env SSL_CLIENT_FINGERPRINT {http.request.tls.client.fingerprint}
+			env SSL_CLIENT_CERT {http.request.tls.client.certificate_pem}
+		}
+	}
+}
+http://:CLEAR_PORT {
+	import app
+}
+https://localhost:TLS_PORT {
+	tls DIR/server.pem DIR/server.key {
+		client_auth {
+			mode verify_if_given
+			trusted_ca_cert_file DIR/ca.pem
+		}
+	}
+	import app
+}
+"#;
+
+const APACHE: &str = r#"
+ServerName localhost
+PidFile DIR/pid
+Mutex file:DIR
+ErrorLog DIR/error.log
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authn_core_module /usr/lib/apache2/modules/mod_authn_core.so
+LoadModule authn_file_module /usr/lib/apache2/modules/mod_authn_file.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
+LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+Listen 127.0.0.1:CLEAR_PORT
+Listen 127.0.0.1:TLS_PORT
+SetEnv APP_SECRET "SECRET_VALUE"
+ProxyPass / fcgi://APPLICATION/
+<Location /members>
+    AuthType Basic
+    AuthName members
+    AuthUserFile DIR/hashes
+    Require valid-user
+</Location>
+<VirtualHost 127.0.0.1:TLS_PORT>
+    SSLEngine on
+    SSLCertificateFile DIR/server.pem
+    SSLCertificateKeyFile DIR/server.key
+    SSLCACertificateFile DIR/ca.pem
+    SSLVerifyClient optional_no_ca
+    SSLOptions +StdEnvVars +ExportCertData
+    ProxyPass / fcgi://APPLICATION/
+</VirtualHost>
+"#;
+
+const HAPROXY: &str = r#"
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+
+userlist members
+    user alice insecure-password wonder
+
+fcgi-app app
+    docroot /
+    set-param APP_SECRET SPACED
+    set-param SERVER_ADDR %[dst]
+    set-param SSL_PROTOCOL %[ssl_fc_protocol] if { ssl_fc }
+    set-param SSL_CIPHER %[ssl_fc_cipher] if { ssl_fc }
+    set-param SSL_TLS_SNI %[ssl_fc_sni] if { ssl_fc }
+    set-param SSL_CLIENT_VERIFY SUCCESS if { ssl_c_used } { ssl_c_verify 0 }
+    set-param SSL_CLIENT_S_DN %[ssl_c_s_dn(,0,rfc2253)] if { ssl_c_used }
+    set-param SSL_CLIENT_I_DN %[ssl_c_i_dn(,0,rfc2253)] if { ssl_c_used }
+    set-param SSL_CLIENT_M_SERIAL %[ssl_c_serial,hex] if { ssl_c_used }
+    set-param SSL_CLIENT_FINGERPRINT %[ssl_c_sha1,hex] if { ssl_c_used }
+    set-param SSL_CLIENT_CERT %[ssl_c_der,base64] if { ssl_c_used }
+
+frontend web
+    bind 127.0.0.1:CLEAR_PORT
+    bind 127.0.0.1:TLS_PORT ssl crt DIR/both.pem ca-file DIR/ca.pem verify optional crt-ignore-err all ca-ignore-err all
+    http-request auth if { path /members } !{ http_auth(members) }
+    # But where a password is asked for, and where this test wants it otherwise.
+    http-request del-header authorization unless { path /members /unchecked }
+    default_backend app
+
+backend app
+    use-fcgi-app app
+    server app APPLICATION proto fcgi
+"#;
+
+const LIGHTTPD: &str = r#"
+server.modules = ( "mod_openssl", "mod_auth", "mod_authn_file", "mod_setenv", "mod_fastcgi" )
+server.document-root = "DIR"
+server.errorlog = "DIR/error.log"
+server.bind = "127.0.0.1"
+server.port = CLEAR_PORT
+setenv.set-environment = ( "APP_SECRET" => "SECRET_VALUE" )
+auth.backend = "plain"
+auth.backend.plain.userfile = "DIR/passwords"
+auth.require = ( "/members" => ( "method" => "basic", "realm" => "members", "require" => "valid-user" ) )
+fastcgi.server = ( "/" => (( "host" => "127.0.0.1", "port" => APPLICATION_PORT, "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
+$SERVER["socket"] == "127.0.0.1:TLS_PORT" {
+    ssl.engine = "enable"
+    ssl.pemfile = "DIR/both.pem"
+    ssl.ca-file = "DIR/ca.pem"
+    ssl.verifyclient.activate = "enable"
+    ssl.verifyclient.enforce = "disable"
+    ssl.verifyclient.exportcert = "enable"
+}
+"#;

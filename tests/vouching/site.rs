@@ -1,0 +1,113 @@
+//! A web server with the application behind it, in a directory with all that they need.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+use std::{fs, thread};
+
+use tempfile::TempDir;
+
+use crate::client::{Answer, Request};
+use crate::process::{POLL, Process, free_address};
+use crate::server::{Server, Wiring};
+use crate::{BOUND, RUNTIME, app};
+
+/// Dropping it ends the server.
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) application: SocketAddr,
+    clear: SocketAddr,
+    tls: SocketAddr,
+    process: Process,
+    dir: TempDir,
+}
+
+impl Site {
+    /// Starts the server, on other ports if someone was faster.
+    pub(crate) fn start(server: Server) -> io::Result<Self> {
+        let mut site = Self::attempt(server)?;
+        for _ in 1..START_ATTEMPTS {
+            if site.is_ready() {
+                return Ok(site);
+            }
+            site = Self::attempt(server)?;
+        }
+        match site.is_ready() {
+            true => Ok(site),
+            false => Err(io::Error::other(format!("{server:?} does not start:\n{}", site.log()))),
+        }
+    }
+
+    fn attempt(server: Server) -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
+        // Apache's workers are another user's, when it is started by root.
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
+        make_certificates(dir.path())?;
+        let stderr = (server != Server::Haproxy).then_some(4096);
+        let application = RUNTIME.block_on(app::start(stderr))?;
+        let (clear, tls) = (free_address()?, free_address()?);
+        let wiring = Wiring { dir: dir.path(), clear, tls, application };
+        let process = Process::spawn(&mut server.command(&wiring)?, &dir.path().join("log"))?;
+        Ok(Self { server, application, clear, tls, process, dir })
+    }
+
+    /// The answer, if there is one.
+    pub(crate) fn try_ask(&self, request: Request) -> Option<Answer> {
+        let address = if request.is_tls { self.tls } else { self.clear };
+        request.send(address.port(), self.dir.path())
+    }
+
+    /// A certificate of the client, as the library writes them.
+    pub(crate) fn certificate(&self, name: &str) -> String {
+        let path = self.dir.path().join(format!("{name}.pem"));
+        fs::read_to_string(path).expect("it was made")
+    }
+
+    /// All that the server wrote.
+    pub(crate) fn log(&self) -> String {
+        let file = fs::read_to_string(self.dir.path().join("error.log")).unwrap_or_default();
+        self.process.log() + &file
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let deadline = Instant::now() + BOUND;
+        while Instant::now() < deadline && self.process.exited().is_none() {
+            // The secret tells that the server is this one.
+            let is_up = |request| self.try_ask(request).is_some_and(|answer| answer.status == 200);
+            if is_up(Request::clear("/")) && is_up(Request::tls("/")) {
+                return true;
+            }
+            thread::sleep(POLL);
+        }
+        false
+    }
+}
+
+/// A CA, the server's certificate and alice's from it, and one that has alice's name and no CA.
+fn make_certificates(dir: &Path) -> io::Result<()> {
+    let openssl = |arguments: &str| {
+        let mut openssl = Command::new("openssl");
+        match openssl.current_dir(dir).args(arguments.split(' ')).output()? {
+            output if output.status.success() => Ok(()),
+            output => Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned())),
+        }
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /O=Example/CN=CA"))?;
+    for (name, subject) in [("server", "/CN=localhost"), ("alice", "/O=Example/CN=alice")] {
+        openssl(&format!("req {key} -keyout {name}.key -out {name}.csr -subj {subject}"))?;
+        let ca = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2";
+        fs::write(dir.join("names"), "subjectAltName=DNS:localhost")?;
+        openssl(&format!("x509 -req -in {name}.csr {ca} -extfile names -out {name}.pem"))?;
+    }
+    let rogue = "-keyout rogue.key -out rogue.pem -days 2 -subj /O=Example/CN=alice";
+    openssl(&format!("req -x509 {key} {rogue}"))?;
+    let both = ["server.pem", "server.key"].map(|name| fs::read_to_string(dir.join(name)));
+    let [certificate, key] = both;
+    fs::write(dir.join("both.pem"), certificate? + &key?)
+}
+
+const START_ATTEMPTS: usize = 5;
