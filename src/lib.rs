@@ -110,6 +110,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
+mod alarm;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(not(feature = "axum"))]
@@ -120,6 +121,7 @@ mod cgi;
 mod codec;
 mod error;
 mod log_limit;
+mod ready;
 pub mod record;
 #[cfg(feature = "tokio")]
 mod serve;

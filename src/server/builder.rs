@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use hyper::rt::{Read, Timer, Write};
 
-use super::alarm::Clock;
 use super::connection::Connection;
 use super::exec::{ExchangeExec, InPlace};
 use super::observe::{Observer, Observers};
 use super::service::HttpService;
+use crate::alarm::{Clock, Timeout};
 use crate::cgi::{Forwarded, RequestOptions, UriSource};
 use crate::record::Role;
 
@@ -55,14 +55,6 @@ pub(super) struct Config {
     pub(super) max_send_buf_size: usize,
     pub(super) max_control_buf_size: usize,
     pub(super) stderr: Option<usize>,
-}
-
-/// A default timeout is off without a timer; one that was set needs it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Timeout {
-    Default(Duration),
-    Set(Duration),
-    Off,
 }
 
 impl Builder<InPlace> {
@@ -314,8 +306,7 @@ impl Config {
             self.drain_timeout,
             self.drain_limit,
         ];
-        let needs_timer = timeouts.iter().any(|timeout| matches!(timeout, Timeout::Set(_)));
-        assert!(self.clock.is_set() || !needs_timer, "a timeout was set, but no timer");
+        self.clock.assert_suffices(&timeouts);
     }
 }
 
@@ -345,19 +336,6 @@ impl Default for Config {
             max_send_buf_size: 128 * 1024,
             max_control_buf_size: 16 * 1024,
             stderr: None,
-        }
-    }
-}
-
-impl Timeout {
-    fn new(timeout: impl Into<Option<Duration>>) -> Self {
-        timeout.into().map_or(Self::Off, Self::Set)
-    }
-
-    pub(super) fn get(self) -> Option<Duration> {
-        match self {
-            Self::Default(timeout) | Self::Set(timeout) => Some(timeout),
-            Self::Off => None,
         }
     }
 }

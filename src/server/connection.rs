@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, Write};
 
-use super::alarm::{Alarm, Standstill};
-use super::builder::{Config, Timeout};
+use super::builder::Config;
 use super::dispatch::Dispatch;
 use super::exec::{ExchangeExec, InPlace};
 use super::observe::ObservedConnection;
 use super::service::HttpService;
+use crate::alarm::{Alarm, Standstill, Timeout, Watch};
 use crate::codec::{Block, RecordReader};
 use crate::error::{self, Error, Kind, Result};
 use crate::record::Header;
@@ -401,7 +401,7 @@ where
                 watch.add(&mut exchange.params_age, is_open, 0, timeout, Expired::Params);
             }
         }
-        watch.earliest
+        watch.earliest()
     }
 
     fn on_expired(&mut self, deadline: Instant, expired: Expired) {
@@ -443,39 +443,6 @@ impl<I: Unpin, S: HttpService, E> Unpin for Connection<I, S, E> {}
 impl<I, S: HttpService, E> fmt::Debug for Connection<I, S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("phase", &self.phase).finish_non_exhaustive()
-    }
-}
-
-/// Looks for the earliest of several deadlines.
-struct Watch<'a> {
-    alarm: &'a Alarm,
-    now: Option<Instant>,
-    earliest: Option<(Instant, Expired)>,
-}
-
-impl<'a> Watch<'a> {
-    fn new(alarm: &'a Alarm) -> Self {
-        Self { alarm, now: None, earliest: None }
-    }
-
-    /// Adds what `holds`, unless `progress` was made.
-    fn add(
-        &mut self,
-        age: &mut Standstill,
-        holds: bool,
-        progress: u64,
-        limit: Timeout,
-        expired: Expired,
-    ) {
-        let Some(limit) = limit.get().filter(|_| holds) else { return age.clear() };
-        if self.now.is_none() {
-            self.now = self.alarm.now();
-        }
-        let Some(now) = self.now else { return };
-        let Some(deadline) = age.deadline(now, progress, limit) else { return };
-        if self.earliest.is_none_or(|(earliest, _)| deadline < earliest) {
-            self.earliest = Some((deadline, expired));
-        }
     }
 }
 

@@ -7,13 +7,13 @@ use super::builder::Config;
 use super::driver::{Driver, Panicked};
 use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
-use super::ready::ReadyList;
 use super::service::HttpService;
 use super::stderr::Entered;
 use super::task::ExchangeTask;
 use crate::body::Budget;
 use crate::codec::RecordWriter;
 use crate::error::{Error, Kind};
+use crate::ready::ReadyList;
 use crate::trace::Span;
 
 /// The exchanges of one connection and what they have to write: all of a connection but its transport.

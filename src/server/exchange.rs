@@ -5,17 +5,17 @@ use std::task::Waker;
 use bytes::Bytes;
 use http::{Method, Request};
 
-use super::alarm::Standstill;
 use super::driver::Driver;
 use super::observe::ObservedRequest;
 use super::params::ParamsBuffer;
-use super::ready::{ReadyList, SlotWaker};
 use super::service::HttpService;
 use super::stderr::{Outlet, Stderr};
 use super::task::RemoteResponse;
+use crate::alarm::Standstill;
 use crate::body::{self, Budget, Incoming, Sender};
 use crate::codec::Block;
 use crate::error::Kind;
+use crate::ready::{ReadyList, SlotWaker};
 use crate::record::{RequestId, Role};
 use crate::trace::debug;
 

@@ -5,7 +5,6 @@
 //! [`hyper::rt::Write`]; for tokio's, wrap it in `hyper_util::rt::TokioIo`. [`serve`](crate::serve()) does all of this for a
 //! listener.
 
-mod alarm;
 mod backlog;
 mod builder;
 mod connection;
@@ -18,7 +17,6 @@ mod graceful;
 mod intake;
 mod observe;
 mod params;
-mod ready;
 mod respond;
 mod service;
 mod stderr;

@@ -7,7 +7,7 @@ use std::task::{Context, Wake, Waker};
 ///
 /// An exchange stands in it once at most, so its work is proportional to what was woken, and its order is fair.
 #[derive(Debug, Default)]
-pub(super) struct ReadyList {
+pub(crate) struct ReadyList {
     state: Mutex<State>,
 }
 
@@ -20,12 +20,12 @@ struct State {
 }
 
 impl ReadyList {
-    pub(super) fn pop(&self) -> Option<usize> {
+    pub(crate) fn pop(&self) -> Option<usize> {
         self.lock().queue.pop_front()
     }
 
     /// Arranges for the task to be woken with the next exchange. `false` if one is ready already.
-    pub(super) fn park(&self, cx: &mut Context<'_>) -> bool {
+    pub(crate) fn park(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
         if !state.queue.is_empty() {
             return false;
@@ -37,7 +37,7 @@ impl ReadyList {
         true
     }
 
-    pub(super) fn unpark(&self) {
+    pub(crate) fn unpark(&self) {
         self.lock().is_parked = false;
     }
 
@@ -59,19 +59,19 @@ impl ReadyList {
 
 /// Puts one exchange on the list.
 #[derive(Debug)]
-pub(super) struct SlotWaker {
+pub(crate) struct SlotWaker {
     index: usize,
     is_listed: AtomicBool,
     list: Arc<ReadyList>,
 }
 
 impl SlotWaker {
-    pub(super) fn new(index: usize, list: Arc<ReadyList>) -> Arc<Self> {
+    pub(crate) fn new(index: usize, list: Arc<ReadyList>) -> Arc<Self> {
         Arc::new(Self { index, is_listed: AtomicBool::new(false), list })
     }
 
     /// To be called when the exchange was taken off the list, before it is polled: what wakes it from then on lists it again.
-    pub(super) fn unlist(&self) {
+    pub(crate) fn unlist(&self) {
         // Reads as well as writes: what a waker did before it found the flag set must be seen by the poll that follows.
         self.is_listed.swap(false, Ordering::AcqRel);
     }
