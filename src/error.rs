@@ -2,7 +2,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use crate::record::{DecodeError, RecordType, RequestId};
+use crate::record::{DecodeError, ProtocolStatus, RecordType, RequestId};
+
+mod client;
+
+pub(crate) use self::client::Failure;
+#[cfg(feature = "client")]
+pub(crate) use self::client::{BadHead, Timeout as ClientTimeout, Unsendable};
 
 /// The result of an operation that fails with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -39,6 +45,8 @@ pub(crate) enum Kind {
     Io,
     /// The service's response body.
     UserBody,
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
+    Client(Failure),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +84,26 @@ impl Error {
         Self::new(Kind::Protocol(protocol))
     }
 
-    /// Whether the peer did not speak FastCGI, or broke its rules.
-    pub fn is_protocol(&self) -> bool {
-        matches!(self.inner.kind, Kind::Decode(_) | Kind::Protocol(_))
+    #[cfg(feature = "client")]
+    pub(crate) fn client(failure: Failure) -> Self {
+        Self::new(Kind::Client(failure))
     }
 
-    /// Whether the connection ended within a request, or a body before the length that CONTENT_LENGTH announced.
+    /// What the error says, for another one of the same meaning. It has no cause.
+    #[cfg(feature = "client")]
+    pub(crate) fn kind(&self) -> Kind {
+        self.inner.kind
+    }
+
+    /// Whether the peer did not speak FastCGI, or broke its rules or those of CGI.
+    pub fn is_protocol(&self) -> bool {
+        matches!(self.inner.kind, Kind::Decode(_) | Kind::Protocol(_))
+            || self.is(Failure::is_protocol)
+    }
+
+    /// Whether the connection ended within a request or a response, or a body before the length that was announced.
     pub fn is_incomplete(&self) -> bool {
-        matches!(self.inner.kind, Kind::Incomplete)
+        matches!(self.inner.kind, Kind::Incomplete) || self.is(Failure::is_incomplete)
     }
 
     /// Whether the web server aborted the request with FCGI_ABORT_REQUEST.
@@ -96,14 +116,15 @@ impl Error {
         matches!(self.inner.kind, Kind::Stalled)
     }
 
-    /// Whether the peer took longer than an option of [`server::Builder`](crate::server::Builder) allows.
+    /// Whether the peer took longer than an option of the builder allows.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.inner.kind, Kind::Timeout(_))
+        matches!(self.inner.kind, Kind::Timeout(_)) || self.is(Failure::is_timeout)
     }
 
-    /// Whether the connection ended, or was dropped, while requests on it were being served.
+    /// Whether the connection ended, or was dropped, while requests on it were being served; or, from a client, that its connection
+    /// was not ready for the request.
     pub fn is_canceled(&self) -> bool {
-        matches!(self.inner.kind, Kind::Canceled)
+        matches!(self.inner.kind, Kind::Canceled) || self.is(Failure::is_canceled)
     }
 
     /// Whether reading from or writing to the transport failed; the source is the [`io::Error`].
@@ -111,9 +132,43 @@ impl Error {
         matches!(self.inner.kind, Kind::Io)
     }
 
-    /// Whether the service's response body failed after the head was sent; the source is its error.
+    /// Whether what this program itself provides is at fault.
+    ///
+    /// For a server this is the service's response body, which failed after the head was sent; the source is its error. For a
+    /// client it is the request: its body, or what makes that it cannot be sent.
     pub fn is_user(&self) -> bool {
-        matches!(self.inner.kind, Kind::UserBody)
+        matches!(self.inner.kind, Kind::UserBody) || self.is(Failure::is_user)
+    }
+
+    /// Whether a client met something beyond a limit: with [`is_user`](Self::is_user) the request's params, or a body that was
+    /// to be buffered; else the head of the response.
+    pub fn is_too_large(&self) -> bool {
+        self.is(Failure::is_too_large)
+    }
+
+    /// Whether a client could not connect to the application; the source is the [`io::Error`].
+    pub fn is_connect(&self) -> bool {
+        self.is(Failure::is_connect)
+    }
+
+    /// Whether a client's connection was closed before anything of the request was sent, so that it may be sent again.
+    pub fn is_closed(&self) -> bool {
+        self.is(Failure::is_closed)
+    }
+
+    /// Whether a client did not send a request because its body's length is not known, and the application must know it first.
+    pub fn is_length_required(&self) -> bool {
+        self.is(Failure::is_length_required)
+    }
+
+    /// How the application ended a client's request instead of answering it: FCGI_OVERLOADED, FCGI_CANT_MPX_CONN,
+    /// FCGI_UNKNOWN_ROLE.
+    pub fn refusal(&self) -> Option<ProtocolStatus> {
+        if let Kind::Client(failure) = self.inner.kind { failure.refusal() } else { None }
+    }
+
+    fn is(&self, question: fn(Failure) -> bool) -> bool {
+        if let Kind::Client(failure) = self.inner.kind { question(failure) } else { false }
     }
 }
 
@@ -147,6 +202,7 @@ impl fmt::Display for Error {
             Kind::Canceled => "connection ended while requests were being served",
             Kind::Io => "connection error",
             Kind::UserBody => "error from the service's response body",
+            Kind::Client(failure) => return failure.fmt(f),
         })
     }
 }

@@ -3,18 +3,32 @@
 mod authority;
 mod date;
 mod decimal;
+#[cfg(feature = "client")]
+mod environ;
+#[cfg(feature = "client")]
+mod environment;
 mod extensions;
 mod forwarded;
+#[cfg(feature = "client")]
+mod head;
 mod headers;
 mod params;
 #[cfg(test)]
 mod properties;
 mod request;
 mod response;
+#[cfg(feature = "client")]
+mod script;
 mod target;
 mod variables;
 
+#[cfg(feature = "client")]
+pub(crate) use self::environ::{Environ, body_length};
+#[cfg(feature = "client")]
+pub use self::environment::Environment;
 pub use self::forwarded::Forwarded;
+#[cfg(feature = "client")]
+pub(crate) use self::head::{HeadLimits, HeadReader, MappedHead};
 pub use self::params::{Params, ParamsIter};
 pub(crate) use self::params::{is_client_sent, parse_ip};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};

@@ -68,20 +68,31 @@ impl RecordWriter {
     }
 
     /// Appends a part of a response body in as many records as it takes.
-    pub(crate) fn stdout(&mut self, id: RequestId, mut data: Bytes) {
+    pub(crate) fn stdout(&mut self, id: RequestId, data: Bytes) {
+        self.stream(RecordType::Stdout, id, data);
+    }
+
+    /// Appends a part of a stream in as many records as it takes.
+    pub(crate) fn stream(&mut self, record_type: RecordType, id: RequestId, mut data: Bytes) {
         while data.len() > COPY_MAX {
             let content = data.split_to(data.len().min(MAX_STREAM_CONTENT));
-            let header = stream_header(RecordType::Stdout, id, content.len());
+            let header = stream_header(record_type, id, content.len());
             self.flat(|flat| flat.extend_from_slice(&header));
             self.queued += content.len();
             self.segments.push_back(Segment::Shared(content));
         }
-        self.flat(|flat| put_stream(flat, RecordType::Stdout, id, &data));
+        self.flat(|flat| put_stream(flat, record_type, id, &data));
     }
 
     /// Appends something for the web server's error log.
     pub(crate) fn stderr(&mut self, id: RequestId, content: &[u8]) {
         self.flat(|flat| put_stream(flat, RecordType::Stderr, id, content));
+    }
+
+    /// Appends a record of a request as it is.
+    #[cfg(feature = "client")]
+    pub(crate) fn record(&mut self, record_type: RecordType, id: RequestId, content: &[u8]) {
+        self.flat(|flat| put_record(flat, record_type, Some(id), content));
     }
 
     /// Ends the response: FCGI_STDOUT's end and FCGI_END_REQUEST.
