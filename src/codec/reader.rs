@@ -24,7 +24,7 @@ pub(crate) struct Block {
     buffer: Buffer,
     taken: usize,
     len: usize,
-    /// Whose FCGI_STDIN was found last, and how much of it in a row.
+    /// Whose body was found last, and how much of it in a row.
     run: Cell<Option<(RequestId, usize)>>,
 }
 
@@ -102,9 +102,9 @@ impl Block {
         self.taken = self.len - len;
     }
 
-    /// Shares `content`, a part of this block that belongs to the FCGI_STDIN of `id`, if at least half of the block belongs to
-    /// it: else a small part would keep all of the block's memory alive.
-    pub(crate) fn share(&self, id: RequestId, content: &[u8]) -> Option<Bytes> {
+    /// Shares `content`, a part of this block that belongs to the FCGI_STDIN of `id`, or to its FCGI_STDOUT on the other side, if at
+    /// least half of the block belongs to it: else a small part would keep all of the block's memory alive.
+    pub(crate) fn share(&self, body: RecordType, id: RequestId, content: &[u8]) -> Option<Bytes> {
         let Buffer::Shared(buffer) = &self.buffer else { return None };
         if content.len() < PART_MIN {
             return None;
@@ -113,19 +113,19 @@ impl Block {
         let end = start + content.len();
         let run = match self.run.get() {
             Some((of, len)) if of == id => len,
-            _ => content.len() + stdin_len(id, &buffer[end..self.len]),
+            _ => content.len() + run_len(body, id, &buffer[end..self.len]),
         };
         self.run.set(Some((id, run)));
         (run >= SHARE_MIN).then(|| buffer.slice(start..end))
     }
 }
 
-/// How much content the records at the front of `input` have that continue the FCGI_STDIN of `id`.
-fn stdin_len(id: RequestId, mut input: &[u8]) -> usize {
+/// How much content the records at the front of `input` have that continue that stream of `id`.
+fn run_len(stream: RecordType, id: RequestId, mut input: &[u8]) -> usize {
     let mut len = 0;
     while let Some((header, rest)) = input.split_first_chunk() {
         let Some(header) = Header::decode(*header) else { break };
-        if header.record_type != RecordType::Stdin || header.request_id != Some(id) {
+        if header.record_type != stream || header.request_id != Some(id) {
             break;
         }
         let content = usize::from(header.content_length);

@@ -16,7 +16,7 @@ use crate::body::{self, Budget, Incoming, Sender};
 use crate::codec::Block;
 use crate::error::Kind;
 use crate::ready::{ReadyList, SlotWaker};
-use crate::record::{RequestId, Role};
+use crate::record::{RecordType, RequestId, Role};
 use crate::trace::debug;
 
 /// One live request id.
@@ -150,7 +150,7 @@ impl Exchange {
     pub(super) fn push_body(&mut self, content: &[u8], block: &Block, budget: &Arc<Budget>) {
         let Input::Body(mut remaining) = self.input else { return };
         let content = cut(content, &mut remaining);
-        let shared = block.share(self.id, content);
+        let shared = block.share(RecordType::Stdin, self.id, content);
         let body = self.open_body(budget);
         match shared {
             Some(shared) => body.push_shared(shared),
