@@ -118,6 +118,9 @@ mod axum;
 mod axum;
 mod body;
 mod cgi;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 mod codec;
 mod error;
 mod log_limit;
