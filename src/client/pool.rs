@@ -3,7 +3,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use http_body::Body;
@@ -133,8 +132,15 @@ where
     async fn open(self: &Arc<Self>, seat: Seat<C, B>) -> Result<Lease<B>> {
         let (mut send, connection) = self.connect().await?;
         send.try_ready();
-        let is_listed = Arc::default();
-        tokio::spawn(drive(connection, send.clone(), is_listed, seat));
+        let is_listed = Arc::<AtomicBool>::default();
+        let (pool, has_listed) = (Arc::downgrade(self), is_listed.clone());
+        send.on_room(move |send| {
+            pool.upgrade().into_iter().for_each(|pool| pool.add_free(&send, &has_listed));
+        });
+        if send.has_room() {
+            self.add_free(&send.clone(), &is_listed);
+        }
+        tokio::spawn(drive(connection, send.clone(), seat));
         Ok(Lease { send, is_reused: false })
     }
 
@@ -169,7 +175,7 @@ where
 
     fn add_free(&self, send: &SendRequest<B>, is_listed: &Arc<AtomicBool>) {
         let mut state = self.lock();
-        if is_listed.swap(true, Ordering::Relaxed) {
+        if !send.has_room() || is_listed.swap(true, Ordering::Relaxed) {
             return;
         }
         state.free.push_back(Free { send: send.clone(), is_listed: is_listed.clone() });
@@ -177,8 +183,12 @@ where
             true => state.free.pop_front(),
             false => None,
         };
+        if let Some(surplus) = &surplus {
+            surplus.is_listed.store(false, Ordering::Relaxed);
+        }
         drop(state);
-        surplus.into_iter().for_each(|surplus| surplus.send.close());
+        // One that multiplexes may have room without being idle. It is listed again when it has more.
+        surplus.into_iter().for_each(|surplus| surplus.send.close_if_idle());
         self.freed.notify_one();
     }
 }
@@ -211,31 +221,19 @@ impl<C, B> Drop for Seat<C, B> {
     }
 }
 
-/// Runs a connection, and lists it whenever it takes requests.
-async fn drive<C, B>(
-    mut connection: Connection<C::Io, B>,
-    send: SendRequest<B>,
-    is_listed: Arc<AtomicBool>,
-    seat: Seat<C, B>,
-) where
+/// Runs a connection. Its handle keeps it open for as long as there is a pool.
+async fn drive<C, B>(mut connection: Connection<C::Io, B>, send: SendRequest<B>, seat: Seat<C, B>)
+where
     C: Connect,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // With the pool gone nobody sends anything more.
     let mut send = Some(send);
     let outcome = poll_fn(|cx| {
         let polled = Pin::new(&mut connection).poll(cx);
-        if polled.is_pending() {
-            match (seat.0.upgrade(), &send) {
-                (Some(pool), Some(send)) if send.has_room() => pool.add_free(send, &is_listed),
-                (None, Some(_)) => send = None,
-                _ => {}
-            }
+        if polled.is_pending() && seat.0.strong_count() == 0 {
+            send = None;
         }
-        match polled {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => Poll::Pending,
-        }
+        polled
     })
     .await;
     if let Err(error) = outcome {

@@ -17,7 +17,7 @@ pub use self::app::{
     read_all_and_forget, text,
 };
 pub use self::client::{Client, Response};
-pub use self::pipe::{Event, Pipe, pipe};
+pub use self::pipe::{End, Event, Pipe, Shared as SharedPipe, pipe};
 pub use self::server::{CountingWake, Exec, Server, Tasks, builder, serve, serve_with};
 pub use self::wire::{
     Ask, Rec, Record, abort, begin, body_of, bytes_of, end_params, end_stdin, get_values, pairs,

@@ -200,19 +200,23 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
         self.give_up(index, Error::client(Failure::NotReady));
     }
 
-    /// Ends a request before its time: with an error for whoever waits, and FCGI_ABORT_REQUEST unless the application is done
-    /// with it already. Its end is still to come.
+    /// Ends a request before its time, with an error for whoever waits. Its end is still to come.
     pub(super) fn give_up(&mut self, index: usize, error: Error) {
         let exchange = self.exchanges.exchange(index);
         let is_whole = exchange.is_response_whole() && exchange.outgoing == Outgoing::Ended;
-        exchange.is_given_up = true;
         exchange.fail(error);
-        exchange.drop_request();
-        if !is_whole {
-            let id = exchange.id;
-            self.writer.record(RecordType::AbortRequest, id, &[]);
+        match is_whole {
+            true => exchange.give_up(),
+            // The application is not done with it.
+            false => self.abort(index),
         }
-        self.exchanges.slot(index).list();
+    }
+
+    /// Tells the application that nobody wants more of a response.
+    pub(super) fn abort(&mut self, index: usize) {
+        let exchange = self.exchanges.exchange(index);
+        exchange.give_up();
+        self.writer.record(RecordType::AbortRequest, exchange.id, &[]);
     }
 
     /// The application has ended a request.
@@ -258,7 +262,7 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
             let exchange = self.exchanges.exchange(index);
             debug!(id = %exchange.id, "body given up: not read while others wait");
             exchange.discard(Kind::Stalled);
-            self.give_up(index, Error::new(Kind::Stalled));
+            self.abort(index);
         }
     }
 

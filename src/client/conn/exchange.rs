@@ -153,6 +153,12 @@ impl<B> Exchange<B> {
         }
     }
 
+    /// Nobody waits for more than the end.
+    pub(super) fn give_up(&mut self) {
+        self.is_given_up = true;
+        self.drop_request();
+    }
+
     /// Nothing more of the request is sent.
     pub(super) fn drop_request(&mut self) {
         self.take_request();

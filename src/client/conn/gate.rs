@@ -1,16 +1,22 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http::Request;
 
 use super::reply::ReplySender;
-use super::send_request::TrySendError;
+use super::send_request::{SendRequest, TrySendError};
 use crate::client::body::Cancel;
 use crate::error::{Error, Failure, Result};
 
 /// What the handles of a connection and the connection share: the requests on their way to it, and how many there may be.
-pub(super) struct Gate<B>(Mutex<State<B>>);
+pub(super) struct Gate<B> {
+    state: Mutex<State<B>>,
+    on_room: OnceLock<Box<OnRoom<B>>>,
+}
+
+/// Is told whenever there is room for another request.
+type OnRoom<B> = dyn Fn(SendRequest<B>) + Send + Sync;
 
 struct State<B> {
     queue: VecDeque<Envelope<B>>,
@@ -49,7 +55,7 @@ pub(super) enum Next<B> {
 impl<B> Gate<B> {
     /// A gate that lets so many requests through at a time.
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+        let state = State {
             queue: VecDeque::new(),
             taken: 0,
             limit,
@@ -57,14 +63,21 @@ impl<B> Gate<B> {
             handles: 0,
             connection: None,
             waiting: Vec::new(),
-        })))
+        };
+        Arc::new(Self { state: Mutex::new(state), on_room: OnceLock::new() })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn on_room(&self, on_room: impl Fn(SendRequest<B>) + Send + Sync + 'static) {
+        let is_first = self.on_room.set(Box::new(on_room)).is_ok();
+        debug_assert!(is_first, "set once");
     }
 
     pub(super) fn add_handle(&self) {
         self.lock().handles += 1;
     }
 
-    pub(super) fn remove_handle(&self, has_place: bool) {
+    pub(super) fn remove_handle(self: &Arc<Self>, has_place: bool) {
         let mut state = self.lock();
         state.handles -= 1;
         let is_news = state.handles == 0 || has_place;
@@ -83,6 +96,11 @@ impl<B> Gate<B> {
     pub(super) fn has_room(&self) -> bool {
         let state = self.lock();
         !state.is_closed && state.taken < state.limit
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn is_idle(&self) -> bool {
+        self.lock().taken == 0
     }
 
     /// How many requests there may be at a time.
@@ -141,13 +159,17 @@ impl<B> Gate<B> {
         Next::Nothing
     }
 
-    /// Gives a place back.
-    pub(super) fn release(&self) {
+    /// Gives a place back. To be called before a response ends, so that whoever read it finds the place.
+    pub(super) fn release(self: &Arc<Self>) {
         let mut state = self.lock();
         state.taken -= 1;
         let waiting = std::mem::take(&mut state.waiting);
+        let is_closed = state.is_closed;
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
+        if let Some(on_room) = self.on_room.get().filter(|_| !is_closed) {
+            on_room(SendRequest::new(self.clone()));
+        }
     }
 
     /// Lets nothing through any more; what is queued is given back.
@@ -164,6 +186,6 @@ impl<B> Gate<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -117,7 +117,8 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
 
     /// The application does not keep to the rules, and may not with the next response.
     fn on_broken(&mut self, index: usize, failure: Failure) {
-        self.give_up(index, Error::client(failure));
+        self.exchanges.exchange(index).fail(Error::client(failure));
+        self.abort(index);
         self.take_no_more();
     }
 

@@ -109,10 +109,24 @@ impl<B> SendRequest<B> {
         self.gate.limit() > 1
     }
 
+    /// Sets who gets a handle whenever there is room for another request.
+    #[cfg(feature = "tokio")]
+    pub(in crate::client) fn on_room(&self, on_room: impl Fn(Self) + Send + Sync + 'static) {
+        self.gate.on_room(on_room);
+    }
+
     /// Lets the connection end when nothing is live.
     #[cfg(feature = "tokio")]
     pub(in crate::client) fn close(&self) {
         self.gate.close();
+    }
+
+    /// Lets the connection end if nobody has a request on it, nor a place for one.
+    #[cfg(feature = "tokio")]
+    pub(in crate::client) fn close_if_idle(&self) {
+        if self.gate.is_idle() {
+            self.gate.close();
+        }
     }
 
     fn enqueue(&mut self, request: Box<Request<B>>) -> Result<Sent<B>, TrySendError<Request<B>>> {
