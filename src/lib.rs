@@ -96,6 +96,12 @@
 //!
 //! What is told about single futures stands with [`server::Connection`], [`Incoming`] and [`serve()`].
 //!
+//! # As a client
+//!
+//! With the feature `client`, [`client::Client`](https://docs.rs/tower-fastcgi/latest/tower_fastcgi/client/struct.Client.html) sends
+//! requests to FastCGI applications, php-fpm among them: the same protocol from the web server's side. Its module says what is sent
+//! and what is not.
+//!
 //! # Features
 //!
 //! - `tokio` (default): [`serve()`] and [`listener`].
@@ -104,6 +110,7 @@
 //! - `systemd`: `listener::inherited`, which takes the sockets that systemd passes.
 //! - `axum`: `ConnectInfo`, and the extractors for [`Params`] and for the types in [`trust`].
 //! - `tracing-subscriber`: `server::StderrLayer`, which sends a request's warnings and errors to the web server's error log.
+//! - `client`: requests to FastCGI applications. `client::Client` needs `tokio` as well; `client::conn` does not.
 //! - `full`: all of them.
 
 #![forbid(unsafe_code)]

@@ -1,6 +1,9 @@
-//! Between CGI and HTTP: params to a request, a response to a CGI head. No IO; the only clock is the `Date` header's.
+//! Between CGI and HTTP: params to a request and a response to a CGI head, for servers; the other ways round, for clients. No IO; the
+//! only clock is the `Date` header's.
 
 mod authority;
+#[cfg(all(test, feature = "client"))]
+mod client_properties;
 mod date;
 mod decimal;
 #[cfg(feature = "client")]

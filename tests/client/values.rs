@@ -45,6 +45,27 @@ fn an_application_that_does_not_multiplex_gets_one_request_at_a_time() {
 }
 
 #[test]
+fn an_answer_may_have_an_empty_one_behind_it() {
+    for is_at_once in [true, false] {
+        let (io, pipe) = pipe();
+        let mut handshake = Wait::new(builder().max_requests(8).clone(), io);
+        assert!(handshake.poll().is_none());
+        let app = Application::new(pipe.clone());
+        let answer =
+            crate::support::bytes_of([values(&[("FCGI_MPXS_CONNS", "1")]), record(10, 0, [])]);
+        let (now, later) =
+            answer.split_at(if is_at_once { answer.len() } else { answer.len() - 8 });
+        app.send_bytes(now);
+        let made = handshake.poll().expect("an answer").unwrap();
+        assert_eq!(made.1.values().unwrap().mpxs_conns, Some(true));
+        app.send_bytes(later);
+        let mut link = Link::of(made, pipe);
+        let _first = link.request(get("/first"));
+        assert!(link.send.is_ready());
+    }
+}
+
+#[test]
 fn a_close_instead_of_an_answer_says_so() {
     let (io, pipe) = pipe();
     let mut handshake = Wait::new(builder().max_requests(8).clone(), io);

@@ -109,7 +109,9 @@ impl Question {
             let mut rest = block.rest();
             let mut values = None;
             while let Some(fragment) = self.reader.decode(&mut rest)? {
-                values = Some(answer(fragment)?);
+                // Go's has an empty record behind it, as if it were a stream.
+                let answer = answer(fragment)?;
+                values.get_or_insert(answer);
             }
             self.reader.recycle(block);
             if let Some(values) = values {
