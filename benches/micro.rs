@@ -20,7 +20,17 @@ mod params;
 mod cgi;
 
 mod record {
-    pub(crate) use tower_fastcgi::record::{MAX_STREAM_CONTENT, Pairs, Role, put_pair};
+    pub(crate) use tower_fastcgi::record::{
+        MAX_STREAM_CONTENT, Pairs, ProtocolStatus, RecordType, Role, put_pair,
+    };
+}
+
+#[allow(dead_code)]
+#[path = "../src/error/client.rs"]
+mod failure;
+
+mod error {
+    pub(crate) use crate::failure::{BadHead, Unsendable};
 }
 
 fn main() {
