@@ -57,7 +57,7 @@ impl Stage {
 }
 
 /// Opens a gate when it is dropped: the probe then knows that a handler or a body is gone.
-struct Leave(Stage, String);
+pub(crate) struct Leave(pub(crate) Stage, pub(crate) String);
 
 impl Drop for Leave {
     fn drop(&mut self) {

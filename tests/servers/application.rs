@@ -15,15 +15,15 @@ use tower_fastcgi::server::{Builder, Observer};
 
 use crate::accepted::{Accepted, Counted};
 use crate::app::{Stage, app};
-use crate::site::Socket;
+use crate::variant::Socket;
 
 /// How the application is served.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) builder: Builder,
     pub(crate) shutdown_timeout: Option<Duration>,
-    /// Lines for nginx's http block.
-    pub(crate) nginx: &'static str,
+    /// How long the web server is to wait for an application that says nothing.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// An application that is being served.

@@ -50,9 +50,7 @@ impl Client {
     }
 
     pub(crate) async fn fetch(&mut self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.send(request).await.into_parts();
-        let body = body.collect().await.expect("the answer is whole").to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::of(self.send(request).await).await
     }
 }
 
@@ -65,6 +63,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) async fn of(response: Response<Incoming>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("the answer is whole").to_bytes();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
     /// The values of a header, each byte as the character of that number.
     pub(crate) fn header(&self, name: &str) -> Vec<String> {
         let latin1 = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();

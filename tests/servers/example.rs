@@ -10,7 +10,8 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use crate::process::{POLL, Process, free_address};
-use crate::site::{START_ATTEMPTS, START_BOUND, Socket};
+use crate::site::{START_ATTEMPTS, START_BOUND};
+use crate::variant::Socket;
 
 /// Starts it, at another address if someone was faster. The address is in the words of `listener::bind`.
 pub(crate) async fn start(socket: Socket, dir: &Path) -> io::Result<(String, Process)> {

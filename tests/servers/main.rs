@@ -1,99 +1,87 @@
-//! Real nginx and real Caddy in front of one axum application: each probe through each server in each setup.
+//! Real web servers in front of one axum application: each probe through each server in each setup.
 //!
 //! Runs when `TOWER_FASTCGI_SERVERS=1`; a server that is not installed is then a failure. Otherwise each trial is named and
-//! left out. `scripts/test` installs the servers and sets the variable.
+//! left out. `scripts/test` installs the servers and sets the variable. `scripts/servers` prints what came out as a table,
+//! and with `--write` puts it into `docs/servers.md`. A run of everything fails when that file says something else.
 
-use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
-use futures_util::FutureExt;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
+use crate::bench::Bench;
+use crate::matrix::Matrix;
 use crate::probes::Probe;
-use crate::site::{RUNTIME, Site, Variant};
+use crate::variant::Variant;
 
 mod accepted;
 mod app;
 mod application;
-mod caddy;
+mod bench;
 mod client;
-mod config;
+mod debian;
 mod example;
-mod nginx;
+mod failure;
+mod matrix;
 mod pattern;
 mod probes;
 mod process;
+mod responder;
 mod site;
+mod variant;
+mod web_servers;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let (own, others): (Vec<_>, Vec<_>) =
+        std::env::args().partition(|argument| OWN_OPTIONS.contains(&&**argument));
+    let mut arguments = Arguments::from_iter(others);
+    // Most of the time is spent with waiting.
+    arguments.test_threads.get_or_insert(THREADS);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
     if !enabled && !arguments.list {
         println!("real web servers are left out; scripts/test installs them and runs everything");
     }
-    silence_expected_panics();
-    let sites: Vec<Arc<LazySite>> = Variant::all().into_iter().map(LazySite::new).collect();
-    let trials = sites.iter().flat_map(|site| trials(site, enabled)).collect();
+    failure::remember_places();
+
+    let matrix = Arc::new(Matrix::new(web_servers::variants(), probes::all()));
+    let benches: Vec<_> = matrix.variants().map(|variant| Arc::new(Bench::new(variant))).collect();
+    let asked = benches.iter().flat_map(|bench| asked(&matrix, bench));
+    let compared = compared(&matrix, &benches);
+    let trials = asked.chain(compared).map(|trial| trial.with_ignored_flag(!enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // `exit` runs no destructors, and the servers are to end before this process does.
-    drop(sites);
-    conclusion.exit_code()
+    drop(benches);
+    let table = matrix.settle(own.contains(&"--table".into()), own.contains(&"--write".into()));
+    if conclusion.has_failed() { conclusion.exit_code() } else { table }
 }
 
-fn trials(site: &Arc<LazySite>, enabled: bool) -> impl Iterator<Item = Trial> {
-    let probes = probes::all().into_iter().filter(|probe| (probe.applies)(site.variant));
-    probes.map(move |probe| {
-        let name = format!("{}::{}", site.variant, probe.name);
-        let site = site.clone();
-        Trial::test(name, move || site.run(probe)).with_ignored_flag(!enabled)
+/// Each probe through one variant.
+fn asked(matrix: &Arc<Matrix>, bench: &Arc<Bench>) -> impl Iterator<Item = Trial> {
+    matrix.probes().map(|probe| {
+        let (matrix, bench) = (matrix.clone(), bench.clone());
+        let name = format!("{}::{}", bench.variant, probe.name);
+        Trial::test(name, move || {
+            let outcome = bench.run(probe);
+            matrix.record(&bench.variant, probe.name, &outcome);
+            outcome.map(|_| ()).map_err(Into::into)
+        })
     })
 }
 
-/// A site that starts with the first probe that needs it.
-struct LazySite {
-    variant: Variant,
-    site: OnceLock<Result<Arc<Site>, String>>,
+/// The raw responder against each probe that some server is said not to pass, behind a server that does. Else its failure
+/// would say nothing about the other.
+fn compared(matrix: &Arc<Matrix>, benches: &[Arc<Bench>]) -> Vec<Trial> {
+    let is_impossible =
+        |probe: &Probe| matrix.variants().any(|variant| variant.limit(probe.name).is_some());
+    let impossible = matrix.probes().filter(is_impossible);
+    let trials = impossible.filter_map(|probe| {
+        let passes = |variant: &Variant| variant.limit(probe.name).is_none();
+        let bench = benches.iter().find(|bench| passes(&bench.variant))?.clone();
+        let name = format!("responder/{}::{}", bench.variant, probe.name);
+        Some(Trial::test(name, move || bench.run_raw(probe).map_err(Into::into)))
+    });
+    trials.collect()
 }
 
-impl LazySite {
-    fn new(variant: Variant) -> Arc<Self> {
-        Arc::new(Self { variant, site: OnceLock::new() })
-    }
-
-    fn run(&self, probe: Probe) -> Result<(), Failed> {
-        let site = self.site.get_or_init(|| self.start()).clone()?;
-        let bounded = async { tokio::time::timeout(PROBE_BOUND, (probe.run)(site.clone())).await };
-        let outcome = RUNTIME.block_on(AssertUnwindSafe(bounded).catch_unwind());
-        let failure = match outcome {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(_)) => format!("not done within {PROBE_BOUND:?}"),
-            Err(panic) => panic_text(&*panic),
-        };
-        Err(format!("{failure}\n--- the end of the server's log\n{}", site.log_tail()).into())
-    }
-
-    fn start(&self) -> Result<Arc<Site>, String> {
-        let site = RUNTIME.block_on(Site::start(self.variant));
-        site.map(Arc::new).map_err(|error| error.to_string())
-    }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref().copied()).unwrap_or("panicked").to_owned()
-}
-
-/// One probe makes a handler panic; nobody needs to read about it.
-fn silence_expected_panics() {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<app::Expected>() {
-            hook(info);
-        }
-    }));
-}
-
-/// Far above what the longest probe takes on a slow machine.
-const PROBE_BOUND: Duration = Duration::from_secs(120);
+const OWN_OPTIONS: [&str; 2] = ["--table", "--write"];
+const THREADS: usize = 8;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -38,6 +39,11 @@ impl Process {
     /// How the process ended, if it did.
     pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// The signal that ended it, if none of ours did.
+    pub(crate) fn crashed(&mut self) -> Option<i32> {
+        self.exited()?.signal()
     }
 
     pub(crate) fn signal(&mut self, signal: Signal) {

@@ -1,16 +1,13 @@
 //! A web server with the application behind it.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
@@ -18,86 +15,14 @@ use tokio::runtime::Runtime;
 use crate::app::Stage;
 use crate::application::{Application, Options};
 use crate::client::{Answer, Client, RawClient, Seen};
+use crate::debian::Place;
 use crate::process::{POLL, Process, free_address};
-use crate::{caddy, nginx};
+use crate::responder::Responder;
+use crate::variant::{Upstream, Variant, Wiring};
 
 /// Runs the applications and the probes.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().expect("the system gives threads"));
-
-/// Which server, and how it is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Variant {
-    Nginx { socket: Socket, keep_conn: bool, request_buffering: bool },
-    Caddy { socket: Socket },
-}
-
-/// What lies between the server and the application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Socket {
-    Tcp,
-    Unix,
-}
-
-impl Variant {
-    pub(crate) fn all() -> Vec<Self> {
-        let mut all = Vec::new();
-        for socket in [Socket::Tcp, Socket::Unix] {
-            for (keep_conn, request_buffering) in
-                [(true, false), (true, true), (false, false), (false, true)]
-            {
-                all.push(Self::Nginx { socket, keep_conn, request_buffering });
-            }
-            all.push(Self::Caddy { socket });
-        }
-        all
-    }
-
-    /// Whether the application gets a request body as it comes, and not only when all of it has arrived.
-    pub(crate) fn streams_requests(self) -> bool {
-        !matches!(self, Self::Nginx { request_buffering: true, .. })
-    }
-
-    pub(crate) fn socket(self) -> Socket {
-        match self {
-            Self::Nginx { socket, .. } | Self::Caddy { socket } => socket,
-        }
-    }
-
-    /// The command that serves on `address`, configured in `dir`.
-    fn command(
-        self,
-        dir: &Path,
-        address: SocketAddr,
-        application: &str,
-        extra: &str,
-    ) -> io::Result<Command> {
-        match self {
-            Self::Nginx { keep_conn, request_buffering, .. } => {
-                nginx::command(dir, address, application, keep_conn, request_buffering, extra)
-            }
-            Self::Caddy { .. } => caddy::command(dir, address, application),
-        }
-    }
-}
-
-/// The part of a trial's name that tells the server, as in `nginx/unix/keep/unbuffered`.
-impl fmt::Display for Variant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = match self.socket() {
-            Socket::Tcp => "tcp",
-            Socket::Unix => "unix",
-        };
-        match self {
-            Self::Caddy { .. } => write!(f, "caddy/{socket}"),
-            Self::Nginx { keep_conn, request_buffering, .. } => {
-                let keep_conn = if *keep_conn { "keep" } else { "close" };
-                let buffering = if *request_buffering { "buffered" } else { "unbuffered" };
-                write!(f, "nginx/{socket}/{keep_conn}/{buffering}")
-            }
-        }
-    }
-}
 
 /// A web server that is ready. Dropping it ends it.
 #[derive(Debug)]
@@ -110,19 +35,24 @@ impl Server {
     /// Starts a server, on another port if someone was faster, and waits until a request through it reaches the application
     /// that answers `(path, end of the body)`.
     pub(crate) async fn start(
-        variant: Variant,
-        dir: &Path,
+        variant: &Variant,
+        place: &Place,
         application: &str,
-        nginx: &str,
+        patience: Option<Duration>,
         expected: (&str, &str),
     ) -> io::Result<Self> {
+        let application = &match application.strip_prefix("unix:") {
+            Some(path) => Upstream::Unix(place.inside(Path::new(path))),
+            None => Upstream::Tcp(application.to_owned()),
+        };
         let mut last = String::new();
         for _ in 0..START_ATTEMPTS {
-            let address = free_address()?;
-            let mut command = variant.command(dir, address, application, nginx)?;
-            let mut process = Process::spawn(&mut command, &dir.join("log"))?;
-            if is_ready(&mut process, address, expected).await {
-                return Ok(Self { address, process: Mutex::new(process) });
+            let listen = free_address()?;
+            let wiring = Wiring { place, listen, application, patience };
+            let mut command = variant.command(&wiring)?;
+            let mut process = Process::spawn(&mut command, &place.dir().join("log"))?;
+            if is_ready(&mut process, listen, expected).await {
+                return Ok(Self { address: listen, process: Mutex::new(process) });
             }
             last = process.log_tail();
         }
@@ -134,48 +64,84 @@ impl Server {
     }
 }
 
-/// A server that is ready, and the application behind it. Dropping it ends the server.
+/// A server that is ready, and what is behind it. Dropping it ends the server.
 #[derive(Debug)]
 pub(crate) struct Site {
-    pub(crate) variant: Variant,
+    pub(crate) variant: Arc<Variant>,
     pub(crate) stage: Stage,
-    pub(crate) application: Application,
+    behind: Behind,
     server: Server,
-    _dir: TempDir,
+    _place: Place,
+}
+
+#[derive(Debug)]
+enum Behind {
+    Application(Application),
+    Responder(Responder),
 }
 
 impl Site {
-    pub(crate) async fn start(variant: Variant) -> io::Result<Self> {
-        Self::start_with(variant, Options::default()).await
+    /// With the application.
+    pub(crate) async fn start(variant: Arc<Variant>, options: Options) -> io::Result<Self> {
+        let place = Place::new(variant.program.debian)?;
+        let stage = Stage::new(place.dir().display());
+        let patience = options.patience;
+        let application =
+            Application::start(variant.socket, place.dir(), stage.clone(), options).await?;
+        let address = application.address.clone();
+        Self::serve(variant, place, stage, Behind::Application(application), &address, patience)
+            .await
     }
 
-    pub(crate) async fn start_with(variant: Variant, options: Options) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
-        let stage = Stage::new(dir.path().display());
-        let nginx = options.nginx;
-        let application =
-            Application::start(variant.socket(), dir.path(), stage.clone(), options).await?;
+    /// With a responder that has nothing of the library.
+    pub(crate) async fn start_raw(
+        variant: Arc<Variant>,
+        patience: Option<Duration>,
+    ) -> io::Result<Self> {
+        let place = Place::new(variant.program.debian)?;
+        let stage = Stage::new(place.dir().display());
+        let responder = Responder::start(variant.socket, place.dir(), stage.clone()).await?;
+        let address = responder.address.clone();
+        Self::serve(variant, place, stage, Behind::Responder(responder), &address, patience).await
+    }
+
+    async fn serve(
+        variant: Arc<Variant>,
+        place: Place,
+        stage: Stage,
+        behind: Behind,
+        address: &str,
+        patience: Option<Duration>,
+    ) -> io::Result<Self> {
         let expected = ("/identity", stage.identity());
-        let server =
-            Server::start(variant, dir.path(), &application.address, nginx, expected).await?;
-        Ok(Self { variant, stage, application, server, _dir: dir })
+        let server = Server::start(&variant, &place, address, patience, expected).await?;
+        Ok(Self { variant, stage, behind, server, _place: place })
+    }
+
+    /// One more of the same kind, for a probe that needs it for itself.
+    pub(crate) async fn another(&self, options: Options) -> Self {
+        let variant = self.variant.clone();
+        let site = match self.behind {
+            Behind::Application(_) => Self::start(variant, options).await,
+            Behind::Responder(_) => Self::start_raw(variant, options.patience).await,
+        };
+        site.unwrap_or_else(|error| panic!("it started before: {error}"))
+    }
+
+    pub(crate) fn application(&self) -> &Application {
+        match &self.behind {
+            Behind::Application(application) => application,
+            Behind::Responder(responder) => panic!("{} is not the library", responder.address),
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    pub(crate) fn is_caddy(&self) -> bool {
-        matches!(self.variant, Variant::Caddy { .. })
-    }
-
-    pub(crate) fn is_kept(&self) -> bool {
-        matches!(self.variant, Variant::Nginx { keep_conn: true, .. })
-    }
-
-    /// Whether the application gets a request body only when all of it has arrived.
-    pub(crate) fn buffers_requests(&self) -> bool {
-        !self.variant.streams_requests()
+    /// Whether the server is not known to fail a probe.
+    pub(crate) fn can(&self, probe: &str) -> bool {
+        self.variant.limit(probe).is_none()
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -204,6 +170,23 @@ impl Site {
         let mut client = self.connect_raw().await;
         client.write(request.as_ref()).await;
         client.read_answer().await
+    }
+
+    /// Whether the server is there.
+    pub(crate) fn runs(&self) -> bool {
+        self.server.process().exited().is_none()
+    }
+
+    /// Waits a moment for the server to crash.
+    pub(crate) async fn crashes(&self) -> bool {
+        let deadline = Instant::now() + LONG_ENOUGH;
+        while Instant::now() < deadline {
+            if self.server.process().crashed().is_some() {
+                return true;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        false
     }
 
     pub(crate) fn log_tail(&self) -> String {

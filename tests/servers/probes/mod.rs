@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::site::{Site, Variant};
+use crate::site::Site;
 
 mod downloads;
 mod failures;
@@ -25,18 +25,18 @@ pub(crate) struct Probe {
     pub(crate) name: &'static str,
     /// Panics when the check fails.
     pub(crate) run: fn(Arc<Site>) -> Check,
-    /// Which servers it is for.
-    pub(crate) applies: fn(Variant) -> bool,
+    /// A probe that the server must pass, lest this one mean nothing.
+    pub(crate) needs: Option<&'static str>,
 }
 
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 macro_rules! probes {
-    ($($module:ident::$name:ident $(if $applies:ident)?,)*) => {
+    ($($module:ident::$name:ident $(if $needs:ident::$needed:ident)?,)*) => {
         vec![$(Probe {
             name: concat!(stringify!($module), "::", stringify!($name)),
             run: |site| Box::pin($module::$name(site)),
-            applies: |_variant| true $(&& Variant::$applies(_variant))?,
+            needs: None$(.or(Some(concat!(stringify!($needs), "::", stringify!($needed)))))?,
         },)*]
     };
 }
@@ -45,19 +45,23 @@ pub(crate) fn all() -> Vec<Probe> {
     probes![
         methods::arrive_unchanged,
         methods::carry_bodies,
+        methods::options_carries_a_body,
         methods::head_has_no_body,
         methods::in_lower_case,
         methods::options_of_the_server,
         uris::arrive_unchanged,
         uris::queries_arrive_unchanged,
-        uris::odd_bytes_arrive,
+        uris::odd_characters_arrive,
+        uris::utf8_bytes_arrive,
         uris::latin1_bytes_arrive,
         uris::of_7_kib_arrive,
         uris::of_9_kib,
         uris::absolute_form,
+        uris::absolute_form_of_another_host,
         headers::arrive,
         headers::repeated,
         headers::a_hundred,
+        headers::four_hundred,
         headers::with_underscores,
         headers::twins_of_content_headers_are_ignored,
         headers::that_must_not_arrive,
@@ -68,11 +72,15 @@ pub(crate) fn all() -> Vec<Probe> {
         headers::cookies,
         headers::cookies_in_several_lines,
         params::describe_the_request,
+        params::query_string,
+        params::scheme,
+        params::server_name,
+        params::server_port,
         params::of_ones_own,
         params::hold_no_client_headers,
         params::debug_tells_names_only,
         params::client_address,
-        params::remote_user_is_no_proof,
+        params::remote_user_is_checked,
         uploads::of_0_bytes,
         uploads::of_1_byte,
         uploads::around_64_kib,
@@ -95,6 +103,7 @@ pub(crate) fn all() -> Vec<Probe> {
         responses::redirects,
         responses::headers_arrive,
         responses::headers_that_must_not_arrive,
+        responses::status_is_no_header,
         responses::head_of_16_kib,
         responses::head_of_40_kib,
         responses::body_without_a_type,
@@ -102,23 +111,23 @@ pub(crate) fn all() -> Vec<Probe> {
         streams::events_are_prompt_on_demand,
         streams::client_leaves_a_response,
         streams::client_leaves_a_silent_handler,
+        streams::echo,
+        streams::echo_of_64_mib,
         load::requests_at_a_time,
         load::requests_one_after_the_other,
         failures::service_error_is_500,
         failures::panic_is_500,
         failures::cut_answer_of_known_length_is_seen,
-        failures::cut_answer_of_unknown_length,
+        failures::cut_answer_of_unknown_length_is_seen,
         failures::panicking_body_of_known_length_is_seen,
-        failures::panicking_body_of_unknown_length,
+        failures::panicking_body_of_unknown_length_is_seen,
         failures::body_shorter_than_its_length_is_seen,
         failures::body_longer_than_its_length,
         failures::cut_answer_while_the_upload_goes_on,
-        streams::echo,
-        streams::echo_of_64_mib,
-        shutdown::finishes_what_is_under_way if streams_requests,
-        shutdown::hands_over_to_a_successor if streams_requests,
-        shutdown::drops_the_rest_at_the_deadline if streams_requests,
-        signals::sigterm if streams_requests,
-        signals::sigint if streams_requests,
+        shutdown::finishes_what_is_under_way if uploads::reach_the_application_as_they_come,
+        shutdown::hands_over_to_a_successor,
+        shutdown::drops_the_rest_at_the_deadline,
+        signals::sigterm if uploads::reach_the_application_as_they_come,
+        signals::sigint if uploads::reach_the_application_as_they_come,
     ]
 }

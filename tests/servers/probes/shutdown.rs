@@ -14,11 +14,12 @@ use crate::application::{Application, Options, Outcome};
 use crate::client::request;
 use crate::pattern::{Digest, KIB, Pattern};
 use crate::process::POLL;
-use crate::site::{LONG_ENOUGH, Site, Socket};
+use crate::site::{LONG_ENOUGH, Site};
+use crate::variant::Socket;
 
 /// Uploads and streams that are under way are served to their end, and the connections that nginx keeps do not hold the end up.
 pub(crate) async fn finishes_what_is_under_way(site: Arc<Site>) {
-    let site = Arc::new(Site::start(site.variant).await.expect("it started before"));
+    let site = Arc::new(site.another(Options::default()).await);
     let mut requests = JoinSet::new();
     for n in 0..EACH {
         requests.spawn(held_upload(site.clone(), n));
@@ -28,16 +29,16 @@ pub(crate) async fn finishes_what_is_under_way(site: Arc<Site>) {
         site.stage.pass(&format!("upload-{n}")).await;
         site.stage.pass(&format!("download-{n}/begun")).await;
     }
-    site.application.shut_down();
-    let early = timeout(LONG_ENOUGH, site.application.end()).await;
+    site.application().shut_down();
+    let early = timeout(LONG_ENOUGH, site.application().end()).await;
     assert!(early.is_err(), "requests are under way");
     for n in 0..EACH {
         site.stage.open(&format!("upload-{n}/rest"));
         site.stage.open(&format!("download-{n}/rest"));
     }
     requests.join_all().await;
-    ends_well(&site.application).await;
-    assert_eq!(site.application.failures().await, []);
+    ends_well(site.application()).await;
+    assert_eq!(site.application().failures().await, []);
 }
 
 async fn held_upload(site: Arc<Site>, n: u64) {
@@ -64,7 +65,7 @@ async fn held_download(site: Arc<Site>, n: u64) {
 /// instant in which the old listener closes is reset. Connections that nginx keeps are tried with GET alone: it repeats that if a
 /// connection is being closed for lack of requests just when it sends one, but not a POST.
 pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
-    let site = Arc::new(Site::start(site.variant).await.expect("it started before"));
+    let site = Arc::new(site.another(Options::default()).await);
     let answers = Arc::new(Answers::default());
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -73,7 +74,7 @@ pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
     while answers.all.load(Ordering::SeqCst) < CLIENTS * QUESTIONS / 4 {
         sleep(POLL).await;
     }
-    let first = &site.application;
+    let first = site.application();
     let stage = Stage::new("the successor");
     let successor = Application::start_at(&first.address, stage, Options::default()).await;
     let successor = successor.expect("the address can be shared");
@@ -82,7 +83,7 @@ pub(crate) async fn hands_over_to_a_successor(site: Arc<Site>) {
     clients.join_all().await;
 
     let lost = answers.lost.load(Ordering::SeqCst);
-    let excusable = if site.variant.socket() == Socket::Tcp { CLIENTS } else { 0 };
+    let excusable = if site.variant.socket == Socket::Tcp { CLIENTS } else { 0 };
     assert!(lost <= excusable, "{lost} requests were lost\n{}", site.log_tail());
     ends_well(first).await;
     assert_eq!(first.failures().await, []);
@@ -99,7 +100,7 @@ struct Answers {
 async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
     let mut client = site.connect().await;
     for n in 0..QUESTIONS as u64 {
-        let is_upload = n % 2 == 1 && !site.is_kept();
+        let is_upload = n % 2 == 1 && !site.variant.keeps_connections;
         let (method, len) = if is_upload { ("POST", n * KIB) } else { ("GET", 0) };
         let answer = client.fetch(request(method, "/number", Pattern::sized(len))).await;
         answers.all.fetch_add(1, Ordering::SeqCst);
@@ -112,11 +113,11 @@ async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
     }
 }
 
-/// Handlers that hang and streams without end are dropped at the deadline. nginx shows that the stream is not complete; Caddy
-/// takes any end of the connection for the end of the stream.
+/// Handlers that hang and streams without end are dropped at the deadline. A server that can shows that the stream is not
+/// complete.
 pub(crate) async fn drops_the_rest_at_the_deadline(site: Arc<Site>) {
     let options = Options { shutdown_timeout: Some(LONG_ENOUGH), ..Options::default() };
-    let site = Site::start_with(site.variant, options).await.expect("it started before");
+    let site = site.another(options).await;
     let (mut silent, mut stream) = (site.connect().await, site.connect().await);
     let silent =
         tokio::spawn(async move { silent.fetch(request("GET", "/silent/hung", "")).await.status });
@@ -126,12 +127,13 @@ pub(crate) async fn drops_the_rest_at_the_deadline(site: Arc<Site>) {
     });
     site.stage.pass("hung/begun").await;
     site.stage.pass("stream/begun").await;
-    site.application.shut_down();
-    ends_well(&site.application).await;
+    site.application().shut_down();
+    ends_well(site.application()).await;
     site.stage.pass("hung/left").await;
     assert_eq!(silent.await.expect("no panic"), StatusCode::BAD_GATEWAY);
-    assert_eq!(stream.await.expect("no panic").is_err(), !site.is_caddy());
-    assert_eq!(site.application.failures().await, [Outcome::Dropped; 2]);
+    let is_cut = stream.await.expect("no panic").is_err();
+    assert_eq!(is_cut, site.can("failures::cut_answer_of_unknown_length_is_seen"));
+    assert_eq!(site.application().failures().await, [Outcome::Dropped; 2]);
 }
 
 async fn ends_well(application: &Application) {

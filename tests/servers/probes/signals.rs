@@ -1,7 +1,6 @@
 //! The example as a process that is told to end.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +11,26 @@ use tokio::time::{sleep, timeout};
 
 use super::uploads::post_head;
 use crate::client::RawClient;
+use crate::debian::Place;
 use crate::example;
 use crate::process::{POLL, Process};
-use crate::site::{Server, Site, Variant};
+use crate::site::{Server, Site};
+use crate::variant::Variant;
 
 /// What service managers and container runtimes send.
 pub(crate) async fn sigterm(site: Arc<Site>) {
-    finishes_and_exits(site.variant, Signal::TERM).await;
+    finishes_and_exits(&site.variant, Signal::TERM).await;
 }
 
 /// What Ctrl-C sends.
 pub(crate) async fn sigint(site: Arc<Site>) {
-    finishes_and_exits(site.variant, Signal::INT).await;
+    finishes_and_exits(&site.variant, Signal::INT).await;
 }
 
 /// Uploads that are under way are answered, and the process then ends well.
-async fn finishes_and_exits(variant: Variant, signal: Signal) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (mut application, server) = start(variant, dir.path()).await;
+async fn finishes_and_exits(variant: &Variant, signal: Signal) {
+    let place = Place::new(variant.program.debian).expect("a directory");
+    let (mut application, server) = start(variant, &place).await;
     let before = application.log().matches(BEGUN).count();
     let mut clients = JoinSet::new();
     for n in 0..UPLOADS {
@@ -49,10 +50,10 @@ async fn finishes_and_exits(variant: Variant, signal: Signal) {
     assert!(exited.success(), "{exited}");
 }
 
-async fn start(variant: Variant, dir: &Path) -> (Process, Server) {
-    let application = example::start(variant.socket(), dir).await;
+async fn start(variant: &Variant, place: &Place) -> (Process, Server) {
+    let application = example::start(variant.socket, place.dir()).await;
     let (address, process) = application.unwrap_or_else(|error| panic!("{error}"));
-    let server = Server::start(variant, dir, &address, "", ("/", "</form>")).await;
+    let server = Server::start(variant, place, &address, None, ("/", "</form>")).await;
     (process, server.expect("it started before"))
 }
 

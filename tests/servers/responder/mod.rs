@@ -1,0 +1,160 @@
+//! A FastCGI responder that shares nothing with the library: it writes canned records, and tells what it got.
+//!
+//! What a probe cannot see with this one behind a web server is the web server's doing.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+
+use self::canned::answer;
+use self::wire::{Output, Reader, Record, Stream};
+use crate::app::Stage;
+use crate::variant::Socket;
+
+mod canned;
+mod wire;
+
+/// A responder that accepts connections until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Responder {
+    /// In the words of `listener::bind`.
+    pub(crate) address: String,
+    accepting: JoinHandle<()>,
+}
+
+impl Responder {
+    pub(crate) async fn start(socket: Socket, dir: &Path, stage: Stage) -> io::Result<Self> {
+        let (address, listener) = match socket {
+            Socket::Tcp => {
+                let listener = TcpListener::bind("127.0.0.1:0").await?;
+                (listener.local_addr()?.to_string(), Listener::Tcp(listener))
+            }
+            Socket::Unix => {
+                let path = dir.join("app.sock");
+                let listener = UnixListener::bind(&path)?;
+                (format!("unix:{}", path.display()), Listener::Unix(listener))
+            }
+        };
+        Ok(Self { address, accepting: tokio::spawn(accept(listener, stage)) })
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // An answer that is cut short then ends with a reset. One that ends well has been read by then.
+                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                Ok(Box::new(stream))
+            }
+            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+async fn accept(listener: Listener, stage: Stage) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok(stream) = listener.accept() => {
+                connections.spawn(serve(stream, stage.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Until the web server closes the connection, or an answer is cut short. Answers that are under way are then dropped.
+async fn serve(stream: Stream, stage: Stage) -> io::Result<()> {
+    let (read, write) = tokio::io::split(stream);
+    let cut = Arc::new(Notify::new());
+    let mut connection = Connection {
+        output: Output::new(write, cut.clone()),
+        stage,
+        exchanges: HashMap::new(),
+        answers: JoinSet::new(),
+    };
+    tokio::select! {
+        end = connection.read(Reader(read)) => end,
+        () = cut.notified() => Ok(()),
+    }
+}
+
+struct Connection {
+    output: Output,
+    stage: Stage,
+    exchanges: HashMap<u16, Exchange>,
+    answers: JoinSet<io::Result<()>>,
+}
+
+struct Exchange {
+    keep_conn: bool,
+    params: Vec<u8>,
+    stdin: mpsc::UnboundedSender<Vec<u8>>,
+    body: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
+}
+
+impl Connection {
+    async fn read(&mut self, mut reader: Reader) -> io::Result<()> {
+        while let Some(record) = reader.record().await? {
+            self.take_in(record).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_in(&mut self, record: Record) -> io::Result<()> {
+        match record.kind {
+            wire::BEGIN_REQUEST => self.begin(&record),
+            wire::PARAMS => self.params(&record),
+            wire::STDIN => self.stdin(record),
+            wire::GET_VALUES => return self.output.values().await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, record: &Record) {
+        let (stdin, body) = mpsc::unbounded_channel();
+        let keep_conn = record.content[2] & 1 == 1;
+        let exchange = Exchange { keep_conn, params: Vec::new(), stdin, body: Some(body) };
+        self.exchanges.insert(record.id, exchange);
+    }
+
+    /// The answer begins when the params are complete.
+    fn params(&mut self, record: &Record) {
+        let Some(exchange) = self.exchanges.get_mut(&record.id) else { return };
+        exchange.params.extend_from_slice(&record.content);
+        if !record.content.is_empty() {
+            return;
+        }
+        let Some(body) = exchange.body.take() else { return };
+        let request = canned::Request::new(wire::pairs(&exchange.params), body);
+        let output = self.output.of(record.id, exchange.keep_conn);
+        self.answers.spawn(answer(request, output, self.stage.clone()));
+    }
+
+    /// An answer need not look at the body.
+    fn stdin(&mut self, record: Record) {
+        if let Some(exchange) = self.exchanges.get(&record.id) {
+            let _ = exchange.stdin.send(record.content);
+        }
+    }
+}

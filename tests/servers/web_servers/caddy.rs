@@ -1,0 +1,81 @@
+//! Caddy with the site of `examples/Caddyfile`.
+
+use std::io;
+use std::process::Command;
+
+use super::config::replace;
+use crate::debian::Debian;
+use crate::variant::{Program, Socket, Variant, Wiring};
+
+pub(crate) fn variants() -> Vec<Variant> {
+    let program = Program::find("caddy", "version", 2, Debian::Bookworm);
+    Socket::ALL.map(|socket| variant(&program, socket)).into()
+}
+
+fn variant(program: &Program, socket: Socket) -> Variant {
+    let mut variant = Variant::new(program, socket, "", command);
+    variant.software = "Caddy/";
+    variant.cannot("methods::in_lower_case", "turns `get` into POST");
+    variant.cannot("methods::options_carries_a_body", "drops the body of OPTIONS");
+    variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` itself");
+    variant.cannot(
+        "headers::with_underscores",
+        "makes one variable of `X-Under` and `X_Under`, and one of two values is lost",
+    );
+    variant.cannot(
+        "headers::that_no_client_sent",
+        "adds an empty `User-Agent`, and to POST the type of a form",
+    );
+    variant.cannot(
+        "headers::cookies_in_several_lines",
+        "joins them with a comma, which a cookie's value may hold",
+    );
+    variant.cannot("params::server_port", "takes SERVER_PORT from the Host header, else 80");
+    variant.cannot(
+        "responses::status_is_no_header",
+        "shows the client the `Status` that told it the status",
+    );
+    variant.never(
+        "streams::client_leaves_a_silent_handler",
+        "looks after its client only when it has something to write",
+    );
+    let reason = "takes any end of the connection for the end of the answer";
+    variant.cannot("failures::cut_answer_of_unknown_length_is_seen", reason);
+    variant.cannot("failures::panicking_body_of_unknown_length_is_seen", reason);
+    variant
+}
+
+fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
+    let place = wiring.place;
+    let port = wiring.listen.port();
+    let upstream = wiring.application.with_prefix("unix/");
+    let site = replace(EXAMPLE, "http://localhost:8080 {", &format!("http://:{port} {{"));
+    let site =
+        replace(&site, "reverse_proxy 127.0.0.1:9000 {", &format!("reverse_proxy {upstream} {{"));
+    let site = match wiring.patience {
+        Some(patience) => {
+            replace(&site, "read_timeout 60s", &format!("read_timeout {}s", patience.as_secs()))
+        }
+        None => site,
+    };
+    place.write("site", &site)?;
+    let main = place.write("Caddyfile", &MAIN.replace("DIR", &place.home()))?;
+
+    let mut command = place.command("caddy");
+    command.args(["run", "--adapter", "caddyfile", "--config", &main]);
+    command.envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, place.home())));
+    Ok(command)
+}
+
+const EXAMPLE: &str = include_str!("../../../examples/Caddyfile");
+
+/// Several instances side by side, on loopback only, without certificates, gone when told to.
+const MAIN: &str = "\
+{
+\tadmin off
+\tauto_https off
+\tdefault_bind 127.0.0.1
+\tgrace_period 1s
+}
+import DIR/site
+";

@@ -1,0 +1,109 @@
+//! nginx with the server block of `examples/nginx.conf`.
+
+use std::io;
+use std::process::Command;
+
+use super::config::replace;
+use crate::debian::Debian;
+use crate::variant::{Program, Socket, Variant, Wiring};
+
+pub(crate) fn variants() -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for debian in Debian::ALL {
+        let program = Program::find("nginx", "-v", 2, debian);
+        for socket in Socket::ALL {
+            variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
+        }
+    }
+    variants
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Setup {
+    name: &'static str,
+    keep_conn: bool,
+    request_buffering: bool,
+}
+
+fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
+    let mut variant =
+        Variant::new(program, socket, setup.name, move |wiring| command(wiring, setup));
+    variant.software = "nginx/";
+    variant.keeps_connections = setup.keep_conn;
+    variant.cannot("uris::of_9_kib", "takes 8 KiB for a request line, else answers 414");
+    variant.cannot("headers::host", "Debian's `fastcgi_params` pass `$host`, which has no port");
+    variant.cannot("methods::options_of_the_server", "refuses `OPTIONS *` with 400");
+    variant.cannot(
+        "responses::head_of_40_kib",
+        "the head has to fit into `fastcgi_buffer_size`, 32 KiB here, else 502",
+    );
+    variant.cannot(
+        "params::remote_user_is_checked",
+        "fills REMOTE_USER from a Basic header that nobody checked",
+    );
+    if !setup.keep_conn {
+        variant.never(
+            "streams::events_are_prompt",
+            "gathers what a connection that is not kept sends, without `X-Accel-Buffering: no`",
+        );
+    }
+    if setup.request_buffering {
+        let reason = "`fastcgi_request_buffering on` gathers each upload first";
+        variant.never("uploads::reach_the_application_as_they_come", reason);
+        variant.never("uploads::that_the_client_leaves", reason);
+    }
+    variant
+}
+
+fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
+    let place = wiring.place;
+    let listen = format!("listen {};", wiring.listen);
+    let upstream = format!("server {};", wiring.application.with_prefix("unix:"));
+    let site = replace(EXAMPLE, "listen 127.0.0.1:8080;", &listen);
+    let site = replace(&site, "server 127.0.0.1:9000;", &upstream);
+    let site = set(&site, "fastcgi_keep_conn on;", setup.keep_conn);
+    let site = set(&site, "fastcgi_request_buffering off;", setup.request_buffering);
+    place.write("site.conf", &site)?;
+    let patience = wiring.patience.map(|patience| patience.as_secs());
+    let timeout = patience.map(|seconds| format!("fastcgi_read_timeout {seconds}s;"));
+    let main = MAIN.replace("DIR", &place.home()).replace("TIMEOUT", &timeout.unwrap_or_default());
+    let main = place.write("nginx.conf", &main)?;
+
+    let mut command = place.command("nginx");
+    command.args(["-p", &place.home(), "-c", &main, "-e", "stderr"]);
+    Ok(command)
+}
+
+fn set(site: &str, directive: &str, on: bool) -> String {
+    let (name, _) = directive.split_once(' ').expect("a name and a value");
+    replace(site, directive, &format!("{name} {};", if on { "on" } else { "off" }))
+}
+
+const SETUPS: [Setup; 4] = [
+    Setup { name: "keep/unbuffered", keep_conn: true, request_buffering: false },
+    Setup { name: "keep/buffered", keep_conn: true, request_buffering: true },
+    Setup { name: "close/unbuffered", keep_conn: false, request_buffering: false },
+    Setup { name: "close/buffered", keep_conn: false, request_buffering: true },
+];
+
+const EXAMPLE: &str = include_str!("../../../examples/nginx.conf");
+
+/// What Debian's own nginx.conf does around the server blocks, but in a directory that goes away, and as one process so
+/// that it runs as the user who runs the test.
+const MAIN: &str = "\
+daemon off;
+master_process off;
+pid DIR/nginx.pid;
+error_log stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path DIR/body;
+    fastcgi_temp_path DIR/fastcgi;
+    proxy_temp_path DIR/proxy;
+    scgi_temp_path DIR/scgi;
+    uwsgi_temp_path DIR/uwsgi;
+    TIMEOUT
+    include DIR/site.conf;
+}
+";
