@@ -520,6 +520,8 @@ async fn siblings_of_a_cut_response_may_finish_for_the_drain_timeout() {
         let response = client.try_response(1);
         assert_eq!(response.is_some(), answered, "after {wait} s");
         assert_eq!(client.recv_all().last(), Some(&Record::Cut));
+        client.close();
+        server.run();
         assert!(server.error().is_user(), "{:?}", server.error());
     }
 }
@@ -537,6 +539,8 @@ async fn a_response_that_is_given_up_after_a_wrong_record_is_visibly_cut() {
     server.advance(Duration::from_secs(2)).await;
     assert!(feed.is_dropped());
     assert_eq!(client.recv_all().last(), Some(&Record::Cut));
+    client.close();
+    server.run();
     assert!(server.error().is_protocol(), "{:?}", server.error());
 }
 

@@ -137,6 +137,8 @@ fn a_response_that_is_cut_short_is_not_complete() {
     server.run();
     source.fail();
     server.run();
+    client.close();
+    server.run();
     assert_eq!(log.take(), ["opened", "began", "ended 200 complete=false", "closed: user"]);
 }
 

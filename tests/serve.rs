@@ -406,7 +406,7 @@ async fn a_connection_is_aborted_when_a_body_fails_after_its_head() {
     web_server.send(&empty("/fails")).await;
     let (received, end) = until_the_end(web_server.into_inner()).await;
     assert!(received.ends_with(b"some\0\0\0\0\0\0\0\0"), "{:?}", received.escape_ascii());
-    assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    end.expect("a reset could take what has not been read");
     bounded(aborts.recv()).await.unwrap();
 
     let mut next = WebServer::new(TcpStream::connect(address).await.unwrap());

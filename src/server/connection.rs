@@ -29,7 +29,7 @@ use crate::trace::{debug, trace};
 /// [`Error::is_incomplete`] when it ended within a request, [`Error::is_canceled`] when it ended while complete requests were
 /// served, [`Error::is_timeout`], [`Error::is_io`], or [`Error::is_user`] when a response body failed after its head. With
 /// [`Error::is_user`] an answer was broken off, with [`Error::is_timeout`] it may have been; a TCP connection should then be reset
-/// (zero linger), for behind some web servers only that shows the client that the answer is not complete.
+/// (zero linger), lest a web server that has not read the end of it take it for complete.
 ///
 /// # Cancel safety
 ///
@@ -279,7 +279,7 @@ where
             self.end();
         }
         if self.phase == Phase::Flushing && self.dispatch.writer.is_empty() && !self.must_flush {
-            self.phase = if self.dispatch.is_cut { Phase::Closed } else { Phase::Closing };
+            self.phase = Phase::Closing;
         }
         if self.phase == Phase::Closing {
             match Pin::new(&mut self.io).poll_shutdown(cx) {
