@@ -2,16 +2,20 @@
 //!
 //! Runs when `TOWER_FASTCGI_SERVERS=1`; a server that is not installed is then a failure. Otherwise each trial is named and
 //! left out. `scripts/test` installs the servers and sets the variable. `scripts/servers` prints what came out as a table,
-//! and with `--write` puts it into `docs/servers.md`. A run of everything fails when that file says something else.
+//! and with `--write` puts it into `docs/servers.md`. A run of everything fails when that file says something else. `--raw`
+//! asks the raw responder everything, in place of the application.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bench::Bench;
 use crate::matrix::Matrix;
 use crate::probes::Probe;
+use crate::process::Process;
+use crate::site::RUNTIME;
 use crate::variant::Variant;
 
 mod accepted;
@@ -42,11 +46,13 @@ fn main() -> ExitCode {
         println!("real web servers are left out; scripts/test installs them and runs everything");
     }
     failure::remember_places();
+    RUNTIME.spawn(end_when_told_to());
 
     let matrix = Arc::new(Matrix::new(web_servers::variants(), probes::all()));
     let benches: Vec<_> = matrix.variants().map(|variant| Arc::new(Bench::new(variant))).collect();
-    let asked = benches.iter().flat_map(|bench| asked(&matrix, bench));
-    let compared = compared(&matrix, &benches);
+    let is_raw = own.contains(&"--raw".into());
+    let asked = benches.iter().flat_map(|bench| asked(&matrix, bench, is_raw));
+    let compared = if is_raw { Vec::new() } else { compared(&matrix, &benches) };
     let trials = asked.chain(compared).map(|trial| trial.with_ignored_flag(!enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // `exit` runs no destructors, and the servers are to end before this process does.
@@ -55,12 +61,23 @@ fn main() -> ExitCode {
     if conclusion.has_failed() { conclusion.exit_code() } else { table }
 }
 
+/// Whoever ends this process means the servers, too.
+async fn end_when_told_to() {
+    let mut terminate = signal(SignalKind::terminate()).expect("signals can be listened to");
+    terminate.recv().await;
+    Process::end_all();
+    std::process::exit(1);
+}
+
 /// Each probe through one variant.
-fn asked(matrix: &Arc<Matrix>, bench: &Arc<Bench>) -> impl Iterator<Item = Trial> {
-    matrix.probes().map(|probe| {
+fn asked(matrix: &Arc<Matrix>, bench: &Arc<Bench>, is_raw: bool) -> impl Iterator<Item = Trial> {
+    matrix.probes().map(move |probe| {
         let (matrix, bench) = (matrix.clone(), bench.clone());
         let name = format!("{}::{}", bench.variant, probe.name);
         Trial::test(name, move || {
+            if is_raw {
+                return bench.run_raw(probe).map_err(Into::into);
+            }
             let outcome = bench.run(probe);
             matrix.record(&bench.variant, probe.name, &outcome);
             outcome.map(|_| ()).map_err(Into::into)
@@ -83,5 +100,5 @@ fn compared(matrix: &Arc<Matrix>, benches: &[Arc<Bench>]) -> Vec<Trial> {
     trials.collect()
 }
 
-const OWN_OPTIONS: [&str; 2] = ["--table", "--write"];
+const OWN_OPTIONS: [&str; 3] = ["--raw", "--table", "--write"];
 const THREADS: usize = 8;

@@ -1,10 +1,11 @@
 //! Server processes that never outlive the test.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -33,17 +34,26 @@ impl Process {
                     format!("{program}: {error}; scripts/test installs it"),
                 )
             })?;
+        RUNNING.lock().expect("no holder panics").insert(child.id());
         Ok(Self { child, log: log.to_owned() })
+    }
+
+    /// Ends what runs, for when nothing will be dropped.
+    pub(crate) fn end_all() {
+        for &pid in RUNNING.lock().expect("no holder panics").iter() {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
     }
 
     /// How the process ended, if it did.
     pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child can be waited for")
-    }
-
-    /// The signal that ended it, if none of ours did.
-    pub(crate) fn crashed(&mut self) -> Option<i32> {
-        self.exited()?.signal()
+        let exited = self.child.try_wait().expect("a child can be waited for");
+        if exited.is_some() {
+            RUNNING.lock().expect("no holder panics").remove(&self.child.id());
+        }
+        exited
     }
 
     pub(crate) fn signal(&mut self, signal: Signal) {
@@ -84,7 +94,7 @@ impl Drop for Process {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         if !self.exits_within(Duration::from_secs(5)) {
             let _ = self.child.kill();
-            let _ = self.child.wait();
+            self.exits_within(Duration::from_secs(5));
         }
     }
 }
@@ -93,5 +103,8 @@ impl Drop for Process {
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
+
+/// The pids of those that have not been waited for, so that they are nobody else's.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 pub(crate) const POLL: Duration = Duration::from_millis(5);

@@ -177,18 +177,6 @@ impl Site {
         self.server.process().exited().is_none()
     }
 
-    /// Waits a moment for the server to crash.
-    pub(crate) async fn crashes(&self) -> bool {
-        let deadline = Instant::now() + LONG_ENOUGH;
-        while Instant::now() < deadline {
-            if self.server.process().crashed().is_some() {
-                return true;
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        false
-    }
-
     pub(crate) fn log_tail(&self) -> String {
         self.server.process().log_tail()
     }

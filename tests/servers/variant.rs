@@ -18,6 +18,9 @@ pub(crate) struct Variant {
     pub(crate) software: &'static str,
     /// Whether a connection to the application serves more than one request.
     pub(crate) keeps_connections: bool,
+    /// Whether a connection to the application serves several requests at a time. What one probe does to it then shows in
+    /// another's answers, so that each gets a server of its own.
+    pub(crate) multiplexes: bool,
     limits: Vec<Limit>,
     configure: Configure,
 }
@@ -107,8 +110,8 @@ pub(crate) enum How {
     Sees,
     /// It waits in vain.
     Waits,
-    /// The server crashes.
-    Crash,
+    /// It sees something else than it should, but not each time.
+    SeesAtTimes,
 }
 
 impl Variant {
@@ -124,6 +127,7 @@ impl Variant {
             setup,
             software: "",
             keeps_connections: false,
+            multiplexes: false,
             limits: Vec::new(),
             configure: Box::new(configure),
         }
@@ -134,14 +138,14 @@ impl Variant {
         self.limits.push(Limit { probe, reason, how: How::Sees });
     }
 
+    /// Declares that the server fails at it now and then.
+    pub(crate) fn cannot_always(&mut self, probe: &'static str, reason: &'static str) {
+        self.limits.push(Limit { probe, reason, how: How::SeesAtTimes });
+    }
+
     /// Declares that the probe waits in vain for something.
     pub(crate) fn never(&mut self, probe: &'static str, reason: &'static str) {
         self.limits.push(Limit { probe, reason, how: How::Waits });
-    }
-
-    /// Declares that the server does not survive the probe.
-    pub(crate) fn crashes(&mut self, probe: &'static str, reason: &'static str) {
-        self.limits.push(Limit { probe, reason, how: How::Crash });
     }
 
     pub(crate) fn limit(&self, probe: &str) -> Option<Limit> {

@@ -25,18 +25,18 @@ pub(crate) struct Probe {
     pub(crate) name: &'static str,
     /// Panics when the check fails.
     pub(crate) run: fn(Arc<Site>) -> Check,
-    /// A probe that the server must pass, lest this one mean nothing.
-    pub(crate) needs: Option<&'static str>,
+    /// Probes that the server must pass, lest this one mean nothing.
+    pub(crate) needs: &'static [&'static str],
 }
 
 type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 macro_rules! probes {
-    ($($module:ident::$name:ident $(if $needs:ident::$needed:ident)?,)*) => {
+    ($($module:ident::$name:ident $(if $($needs:ident::$needed:ident)and+)?,)*) => {
         vec![$(Probe {
             name: concat!(stringify!($module), "::", stringify!($name)),
             run: |site| Box::pin($module::$name(site)),
-            needs: None$(.or(Some(concat!(stringify!($needs), "::", stringify!($needed)))))?,
+            needs: &[$($(concat!(stringify!($needs), "::", stringify!($needed))),+)?],
         },)*]
     };
 }
@@ -113,6 +113,7 @@ pub(crate) fn all() -> Vec<Probe> {
         streams::client_leaves_a_silent_handler,
         streams::echo,
         streams::echo_of_64_mib,
+        load::downloads_at_a_time,
         load::requests_at_a_time,
         load::requests_one_after_the_other,
         failures::service_error_is_500,
@@ -124,10 +125,11 @@ pub(crate) fn all() -> Vec<Probe> {
         failures::body_shorter_than_its_length_is_seen,
         failures::body_longer_than_its_length,
         failures::cut_answer_while_the_upload_goes_on,
-        shutdown::finishes_what_is_under_way if uploads::reach_the_application_as_they_come,
+        shutdown::finishes_what_is_under_way
+            if uploads::reach_the_application_as_they_come and load::requests_at_a_time,
         shutdown::hands_over_to_a_successor,
         shutdown::drops_the_rest_at_the_deadline,
-        signals::sigterm if uploads::reach_the_application_as_they_come,
-        signals::sigint if uploads::reach_the_application_as_they_come,
+        signals::sigterm if uploads::reach_the_application_as_they_come and load::requests_at_a_time,
+        signals::sigint if uploads::reach_the_application_as_they_come and load::requests_at_a_time,
     ]
 }

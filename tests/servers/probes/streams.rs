@@ -77,9 +77,8 @@ pub(crate) async fn echo(site: Arc<Site>) {
 /// An echo of more than the buffers take arrives, or else comes to a stop, and a timeout ends it: the application's where the server does not
 /// read (Caddy), or the server's own where it does not send (nginx).
 pub(crate) async fn echo_of_64_mib(site: Arc<Site>) {
-    let patience = Some(Duration::from_secs(1));
-    let mut options = Options { patience, ..Options::default() };
-    options.builder.timer(TokioTimer::new()).write_timeout(Duration::from_secs(1));
+    let mut options = Options { patience: Some(PATIENCE), ..Options::default() };
+    options.builder.timer(TokioTimer::new()).write_timeout(3 * PATIENCE);
     let site = site.another(options).await;
     let ended = timeout(ECHO_BOUND, async {
         let upload = request("POST", "/echo", Pattern::sized(64 * MIB));
@@ -99,5 +98,6 @@ pub(crate) async fn echo_of_64_mib(site: Arc<Site>) {
     assert_eq!(site.get("/status/200").await.status, StatusCode::OK);
 }
 
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Far above the timeouts that are to end it.
 const ECHO_BOUND: Duration = Duration::from_secs(30);

@@ -5,11 +5,9 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::canned::answer;
@@ -59,12 +57,7 @@ enum Listener {
 impl Listener {
     async fn accept(&self) -> io::Result<Stream> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                // An answer that is cut short then ends with a reset. One that ends well has been read by then.
-                socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-                Ok(Box::new(stream))
-            }
+            Self::Tcp(listener) => Ok(Box::new(listener.accept().await?.0)),
             Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
         }
     }
@@ -82,20 +75,16 @@ async fn accept(listener: Listener, stage: Stage) {
     }
 }
 
-/// Until the web server closes the connection, or an answer is cut short. Answers that are under way are then dropped.
+/// Until the web server closes the connection. Answers that are under way are then dropped.
 async fn serve(stream: Stream, stage: Stage) -> io::Result<()> {
     let (read, write) = tokio::io::split(stream);
-    let cut = Arc::new(Notify::new());
     let mut connection = Connection {
-        output: Output::new(write, cut.clone()),
+        output: Output::new(write),
         stage,
         exchanges: HashMap::new(),
         answers: JoinSet::new(),
     };
-    tokio::select! {
-        end = connection.read(Reader(read)) => end,
-        () = cut.notified() => Ok(()),
-    }
+    connection.read(Reader(read)).await
 }
 
 struct Connection {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 
 pub(super) trait ReadWrite: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ReadWrite for T {}
@@ -40,14 +40,13 @@ impl Reader {
 #[derive(Clone)]
 pub(super) struct Output {
     write: Arc<Mutex<WriteHalf<Stream>>>,
-    cut: Arc<Notify>,
     id: u16,
     keep_conn: bool,
 }
 
 impl Output {
-    pub(super) fn new(write: WriteHalf<Stream>, cut: Arc<Notify>) -> Self {
-        Self { write: Arc::new(Mutex::new(write)), cut, id: 0, keep_conn: true }
+    pub(super) fn new(write: WriteHalf<Stream>) -> Self {
+        Self { write: Arc::new(Mutex::new(write)), id: 0, keep_conn: true }
     }
 
     pub(super) fn of(&self, id: u16, keep_conn: bool) -> Self {
@@ -72,9 +71,9 @@ impl Output {
 
     /// Ends the connection within an answer, with what no server can take for its end.
     pub(super) async fn cut(&self) -> io::Result<()> {
-        self.write.lock().await.write_all(&[0; 8]).await?;
-        self.cut.notify_one();
-        Ok(())
+        let mut write = self.write.lock().await;
+        write.write_all(&[0; 8]).await?;
+        write.shutdown().await
     }
 
     /// Whoever asks for values is told the same.

@@ -4,8 +4,9 @@ use crate::variant::Variant;
 
 mod caddy;
 mod config;
+mod haproxy;
 mod nginx;
 
 pub(crate) fn variants() -> Vec<Variant> {
-    [nginx::variants(), caddy::variants()].into_iter().flatten().collect()
+    [nginx::variants(), caddy::variants(), haproxy::variants()].into_iter().flatten().collect()
 }
