@@ -299,7 +299,8 @@ where
     /// Whether the web server has nothing left to say: no close can then meet bytes on their way, and reset the connection under an
     /// answer that is not read yet.
     fn has_read_all(&self) -> bool {
-        self.reader.is_at_boundary() && !self.is_deaf && !self.dispatch.expects_more()
+        let is_broken = self.is_deaf || self.dispatch.is_cut;
+        self.reader.is_at_boundary() && !is_broken && !self.dispatch.expects_more()
     }
 
     fn is_last(&self) -> bool {
