@@ -24,6 +24,10 @@ impl ReadyList {
         self.lock().queue.pop_front()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Arranges for the task to be woken with the next exchange. `false` if one is ready already.
     pub(crate) fn park(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
