@@ -73,9 +73,8 @@ pub(crate) fn map_request(
     *request.version_mut() = version(&variables);
     *request.method_mut() = method;
     *request.uri_mut() = target.uri;
-    *request.extensions_mut() = extensions::roomy();
+    *request.extensions_mut() = extensions::roomy(role);
     request.extensions_mut().insert(Params::new(raw));
-    request.extensions_mut().insert(role);
     Ok(MappedRequest { request, content_length, remote_addr })
 }
 
