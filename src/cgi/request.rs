@@ -91,9 +91,9 @@ fn read<'a>(
         let Ok((name, value)) = pair else {
             return Err(Refusal::bad_request("FCGI_PARAMS ends within a param"));
         };
-        match name.strip_prefix(b"HTTP_") {
-            Some(name) => headers.add(name, value)?,
-            None => variables.set(name, value),
+        match name {
+            [b'H', b'T', b'T', b'P', b'_', name @ ..] => headers.add(name, value)?,
+            _ => variables.set(name, value),
         }
     }
     Ok(())

@@ -52,10 +52,12 @@ type Split<'a> = ((&'a [u8], &'a [u8]), &'a [u8]);
 /// Most names and values have less than 128 bytes.
 #[inline]
 fn split_short(bytes: &[u8]) -> Option<Split<'_>> {
-    let [name_len @ 0..LONG, value_len @ 0..LONG, rest @ ..] = bytes else { return None };
-    let (name, rest) = rest.split_at_checked(usize::from(*name_len))?;
-    let (value, rest) = rest.split_at_checked(usize::from(*value_len))?;
-    Some(((name, value), rest))
+    let &[name_len, value_len, ref rest @ ..] = bytes else { return None };
+    if (name_len | value_len) >= LONG {
+        return None;
+    }
+    let (pair, rest) = rest.split_at_checked(usize::from(name_len) + usize::from(value_len))?;
+    Some((pair.split_at(usize::from(name_len)), rest))
 }
 
 #[cold]
