@@ -18,7 +18,6 @@ pub(super) struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     pub(super) fn new(raw: &'a Bytes, forwarded: Forwarded, map: &'a mut HeaderMap) -> Self {
-        map.reserve(USUAL_COUNT);
         Self { raw, forwarded, map, host: None, cookie: None, cookies: Vec::new() }
     }
 
@@ -268,9 +267,6 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What a browser sends fits without growing.
-const USUAL_COUNT: usize = 24;
 
 /// These end at the web server, which has decoded the body and answered `Expect`. `Content-Length` and `Content-Type` come
 /// as params of their own; a client that writes `Content_Length` reaches these. `Proxy` would become the `HTTP_PROXY` of

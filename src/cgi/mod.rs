@@ -14,6 +14,7 @@ mod extensions;
 mod forwarded;
 #[cfg(feature = "client")]
 mod head;
+mod header_maps;
 mod headers;
 mod params;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use self::environment::Environment;
 pub use self::forwarded::Forwarded;
 #[cfg(feature = "client")]
 pub(crate) use self::head::{HeadLimits, HeadReader, MappedHead};
+pub(crate) use self::header_maps::recycle as recycle_headers;
 pub use self::params::{Params, ParamsIter};
 pub(crate) use self::params::{is_client_sent, parse_ip};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};

@@ -10,7 +10,7 @@ use super::headers::Headers;
 use super::params::{Params, remote_addr};
 use super::target::{Target, UriSource};
 use super::variables::Variables;
-use super::{decimal, extensions};
+use super::{decimal, extensions, header_maps};
 use crate::record::{Pairs, Role};
 
 /// How params become a request.
@@ -62,6 +62,7 @@ pub(crate) fn map_request(
 ) -> Result<MappedRequest, Refusal> {
     let mut request = Request::new(());
     let mut variables = Variables::default();
+    *request.headers_mut() = header_maps::take();
     let mut headers = Headers::new(&raw, options.forwarded, request.headers_mut());
     read(&raw, options.max_params, &mut variables, &mut headers)?;
     let method = method(&variables)?;
@@ -75,6 +76,7 @@ pub(crate) fn map_request(
     *request.uri_mut() = target.uri;
     *request.extensions_mut() = extensions::roomy(role);
     request.extensions_mut().insert(Params::new(raw));
+    header_maps::on_filled(request.headers());
     Ok(MappedRequest { request, content_length, remote_addr })
 }
 

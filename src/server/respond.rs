@@ -7,7 +7,7 @@ use super::driver::{Panicked, Step};
 use super::exchange::{Exchange, Output, Response};
 use super::exec::ExchangeExec;
 use super::service::HttpService;
-use crate::cgi::{Framing, HeadError, put_head, put_refusal};
+use crate::cgi::{Framing, HeadError, put_head, put_refusal, recycle_headers};
 use crate::error::{BoxError, Error, Kind};
 use crate::record::MAX_STREAM_CONTENT;
 use crate::trace::error;
@@ -16,7 +16,10 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Writes the next step of a response.
     pub(super) fn respond(&mut self, index: usize, step: Step) {
         match step {
-            Step::Head { head, size, is_end } => self.on_head(index, &head, size, is_end),
+            Step::Head { head, size, is_end } => {
+                self.on_head(index, &head, size, is_end);
+                recycle_headers(head.headers);
+            }
             Step::Data(data) => self.on_data(index, data),
             Step::End => self.on_end(index),
             Step::Failed(cause) => self.on_failed(index, cause),
