@@ -26,32 +26,23 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// By length first: most names are told apart without reading them.
+    /// By length and first byte, then as a whole: a `match` on names reads them byte by byte.
     fn variable(&mut self, name: &[u8]) -> Option<&mut Option<&'a [u8]>> {
-        match name.len() {
-            5 if name == b"HTTPS" => Some(&mut self.https),
-            9 if name == b"PATH_INFO" => Some(&mut self.path_info),
-            11 => match name {
-                b"REMOTE_ADDR" => Some(&mut self.remote_addr),
-                b"REMOTE_PORT" => Some(&mut self.remote_port),
-                b"REQUEST_URI" => Some(&mut self.request_uri),
-                b"SCRIPT_NAME" => Some(&mut self.script_name),
-                b"SERVER_NAME" => Some(&mut self.server_name),
-                b"SERVER_PORT" => Some(&mut self.server_port),
-                _ => None,
-            },
-            12 => match name {
-                b"CONTENT_TYPE" => Some(&mut self.content_type),
-                b"QUERY_STRING" => Some(&mut self.query_string),
-                _ => None,
-            },
-            14 => match name {
-                b"CONTENT_LENGTH" => Some(&mut self.content_length),
-                b"REQUEST_METHOD" => Some(&mut self.request_method),
-                b"REQUEST_SCHEME" => Some(&mut self.request_scheme),
-                _ => None,
-            },
-            15 if name == b"SERVER_PROTOCOL" => Some(&mut self.server_protocol),
+        match (name.len(), name.first()?) {
+            (5, _) if name == b"HTTPS" => Some(&mut self.https),
+            (9, _) if name == b"PATH_INFO" => Some(&mut self.path_info),
+            (11, b'R') if name == b"REMOTE_ADDR" => Some(&mut self.remote_addr),
+            (11, b'R') if name == b"REMOTE_PORT" => Some(&mut self.remote_port),
+            (11, b'R') if name == b"REQUEST_URI" => Some(&mut self.request_uri),
+            (11, b'S') if name == b"SCRIPT_NAME" => Some(&mut self.script_name),
+            (11, b'S') if name == b"SERVER_NAME" => Some(&mut self.server_name),
+            (11, b'S') if name == b"SERVER_PORT" => Some(&mut self.server_port),
+            (12, b'C') if name == b"CONTENT_TYPE" => Some(&mut self.content_type),
+            (12, b'Q') if name == b"QUERY_STRING" => Some(&mut self.query_string),
+            (14, b'C') if name == b"CONTENT_LENGTH" => Some(&mut self.content_length),
+            (14, b'R') if name == b"REQUEST_METHOD" => Some(&mut self.request_method),
+            (14, b'R') if name == b"REQUEST_SCHEME" => Some(&mut self.request_scheme),
+            (15, b'S') if name == b"SERVER_PROTOCOL" => Some(&mut self.server_protocol),
             _ => None,
         }
     }
