@@ -15,9 +15,10 @@ pub(super) fn on_filled(map: &HeaderMap) {
     LAST_COUNT.set(map.keys_len());
 }
 
-/// Keeps the map of a written response for the next request, unless it is so large that it would waste memory.
+/// Keeps the map of a written response for the next request, unless it is too small for that or wastes memory.
 pub(crate) fn recycle(mut map: HeaderMap) {
-    if map.capacity().max(map.len()) <= MOST && map.capacity() > 0 {
+    let fits = map.capacity() >= LAST_COUNT.get().max(1);
+    if fits && map.capacity().max(map.len()) <= MOST {
         map.clear();
         SPARE.set(Some(map));
     }
@@ -64,6 +65,13 @@ mod tests {
         assert!(!is_recycled(map(6), 7));
         assert!(!is_recycled(HeaderMap::new(), 0));
         assert_eq!(map(6).capacity(), 6);
+    }
+
+    #[test]
+    fn a_map_that_the_last_request_would_not_have_fit_is_not_kept() {
+        on_filled(&map(7));
+        recycle(map(6));
+        assert_eq!(SPARE.take(), None);
     }
 
     #[test]
