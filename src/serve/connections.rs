@@ -16,7 +16,7 @@ use super::service::{SendService, WithTransport};
 use super::transport::Transport;
 use crate::error::{Error, Result};
 use crate::server::{Builder, GracefulConnection, GracefulShutdown};
-use crate::trace::{Instrument, debug, debug_span, error, trace, warn};
+use crate::trace::{Instrument, Span, are_spans_wanted, debug, debug_span, error, trace, warn};
 
 /// The connections that are being served, each in a task of its own. Dropped, it drops them all.
 pub(super) struct Connections<I, S> {
@@ -40,7 +40,10 @@ where
     pub(super) fn serve(&mut self, io: I, transport: Transport) {
         let peer = transport.peer();
         let local = transport.listener_addr();
-        let span = debug_span!("connection", %peer, local = local.map(tracing::field::display));
+        let span = match are_spans_wanted() {
+            true => debug_span!("connection", %peer, local = local.map(tracing::field::display)),
+            false => Span::none(),
+        };
         let service = WithTransport::new(self.service.clone(), transport);
         // Within the span already, for what is told of its beginning.
         let connection = span.in_scope(|| {
