@@ -24,7 +24,7 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) service: S,
     exec: E,
     pub(super) exchanges: Exchanges<S>,
-    pub(super) ready: Arc<ReadyList>,
+    pub(super) ready: ReadyList,
     /// Exchanges with a request for the service.
     pub(super) called: Vec<usize>,
     pub(super) budget: Arc<Budget>,
@@ -50,11 +50,11 @@ pub(super) struct Dispatch<S: HttpService, E> {
 
 impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     pub(super) fn new(service: S, exec: E, config: Arc<Config>) -> Self {
-        let ready = Arc::<ReadyList>::default();
+        let ready = ReadyList::default();
         Self {
             service,
             exec,
-            exchanges: Exchanges::new(ready.clone()),
+            exchanges: Exchanges::new(ready.woken().clone()),
             ready,
             called: Vec::new(),
             budget: Budget::new(config.max_body_buf_size),
@@ -98,9 +98,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.
     pub(super) fn run(&mut self) {
-        let mut called = std::mem::take(&mut self.called);
-        called.drain(..).for_each(|index| self.guard(index, Self::call));
-        self.called = called;
+        self.call_all();
         for _ in 0..TURNS_PER_RUN {
             if !self.may_write() {
                 return;
@@ -108,6 +106,16 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             let Some(index) = self.ready.pop() else { return };
             self.guard(index, Self::run_exchange);
         }
+    }
+
+    fn call_all(&mut self) {
+        if self.called.is_empty() {
+            return;
+        }
+        let mut called = std::mem::take(&mut self.called);
+        called.iter().for_each(|&index| self.guard(index, Self::call));
+        called.clear();
+        self.called = called;
     }
 
     /// Drops all exchanges without an answer; their bodies fail with `kind`.

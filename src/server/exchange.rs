@@ -15,7 +15,7 @@ use crate::alarm::Standstill;
 use crate::body::{self, Budget, Incoming, Sender};
 use crate::codec::Block;
 use crate::error::Kind;
-use crate::ready::{ReadyList, SlotWaker};
+use crate::ready::{SlotWaker, Woken};
 use crate::record::{RecordType, RequestId, Role};
 use crate::trace::debug;
 
@@ -230,7 +230,7 @@ pub(super) struct Exchanges<S: HttpService> {
     ids: Vec<(RequestId, usize)>,
     /// An exchange ended before its FCGI_STDIN did.
     has_left_input: bool,
-    ready: Arc<ReadyList>,
+    woken: Arc<Woken>,
 }
 
 /// A place for an exchange, reused by later ones.
@@ -245,9 +245,9 @@ pub(super) struct Slot<S: HttpService> {
 }
 
 impl<S: HttpService> Exchanges<S> {
-    pub(super) fn new(ready: Arc<ReadyList>) -> Self {
+    pub(super) fn new(woken: Arc<Woken>) -> Self {
         let (slots, free, ids) = (Vec::new(), Vec::new(), Vec::new());
-        Self { slots, free, ids, has_left_input: false, ready }
+        Self { slots, free, ids, has_left_input: false, woken }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -324,7 +324,7 @@ impl<S: HttpService> Exchanges<S> {
             // Most connections never need a second one, and those that wait for a request keep it.
             self.slots.reserve_exact(1);
         }
-        let listing = SlotWaker::new(index, self.ready.clone());
+        let listing = SlotWaker::new(index, self.woken.clone());
         let waker = listing.clone().into();
         self.slots.push(Slot { exchange: None, request: None, driver: None, listing, waker });
         index

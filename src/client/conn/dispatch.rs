@@ -27,7 +27,7 @@ pub(super) struct Dispatch<B> {
     pub(super) config: Arc<Config>,
     pub(super) gate: Arc<Gate<B>>,
     pub(super) exchanges: Exchanges<B>,
-    pub(super) ready: Arc<ReadyList>,
+    pub(super) ready: ReadyList,
     /// Exchanges that were woken while nothing more might be queued.
     deferred: VecDeque<usize>,
     pub(super) budget: Arc<Budget>,
@@ -41,10 +41,10 @@ pub(super) struct Dispatch<B> {
 
 impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
     pub(super) fn new(config: Arc<Config>, limit: usize) -> Self {
-        let ready = Arc::<ReadyList>::default();
+        let ready = ReadyList::default();
         Self {
             gate: Gate::new(limit),
-            exchanges: Exchanges::new(ready.clone()),
+            exchanges: Exchanges::new(ready.woken().clone()),
             ready,
             deferred: VecDeque::new(),
             budget: Budget::new(config.max_body_buf_size),

@@ -14,7 +14,7 @@ use crate::cgi::HeadReader;
 use crate::client::body::Cancel;
 use crate::client::stderr::StderrStream;
 use crate::error::{BoxError, Error, Kind};
-use crate::ready::{ReadyList, SlotWaker};
+use crate::ready::{SlotWaker, Woken};
 use crate::record::{RequestId, Role};
 
 /// One request that was sent, until its FCGI_END_REQUEST.
@@ -216,7 +216,7 @@ impl<B> Exchange<B> {
 pub(super) struct Exchanges<B> {
     slots: Vec<Slot<B>>,
     live: usize,
-    ready: Arc<ReadyList>,
+    woken: Arc<Woken>,
 }
 
 /// A place for an exchange, reused by later ones.
@@ -227,8 +227,8 @@ pub(super) struct Slot<B> {
 }
 
 impl<B> Exchanges<B> {
-    pub(super) fn new(ready: Arc<ReadyList>) -> Self {
-        Self { slots: Vec::new(), live: 0, ready }
+    pub(super) fn new(woken: Arc<Woken>) -> Self {
+        Self { slots: Vec::new(), live: 0, woken }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -283,7 +283,7 @@ impl<B> Exchanges<B> {
 
     fn add_slot(&mut self) -> usize {
         let index = self.slots.len();
-        let listing = SlotWaker::new(index, self.ready.clone());
+        let listing = SlotWaker::new(index, self.woken.clone());
         let waker = listing.clone().into();
         self.slots.push(Slot { exchange: None, listing, waker });
         index
