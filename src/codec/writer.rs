@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::rt::Write;
 
 use crate::record::{
@@ -18,22 +18,25 @@ pub(crate) struct RecordWriter {
     flat: Vec<u8>,
     /// How much of `flat` was written.
     flat_written: usize,
-    segments: VecDeque<Segment>,
-    queued: usize,
+    shared: VecDeque<Shared>,
+    /// How many bytes of `flat` wait in front of the last of `shared`.
+    flat_ahead: usize,
+    shared_len: usize,
     written: u64,
 }
 
+/// A content that is written from where it is.
 #[derive(Debug)]
-enum Segment {
-    /// So many bytes of `flat`, behind those of the flat segments before.
-    Flat(usize),
-    Shared(Bytes),
+struct Shared {
+    /// How many bytes of `flat` are written first, behind those of the ones before.
+    after: usize,
+    content: Bytes,
 }
 
 impl RecordWriter {
     /// How many bytes wait to be written.
     pub(crate) fn queued(&self) -> usize {
-        self.queued
+        self.flat.len() - self.flat_written + self.shared_len
     }
 
     /// How many bytes the transport has accepted so far.
@@ -42,7 +45,7 @@ impl RecordWriter {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queued == 0
+        self.queued() == 0
     }
 
     /// Appends one FCGI_STDOUT record with what `put` appends, or nothing if it fails or appends nothing. `put` keeps to
@@ -52,19 +55,18 @@ impl RecordWriter {
         id: RequestId,
         put: impl FnOnce(&mut Vec<u8>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.flat(|flat| {
-            let start = flat.len();
-            let content = start + Header::LEN;
-            flat.resize(content, 0);
-            let result = put(flat);
-            if result.is_err() || flat.len() == content {
-                flat.truncate(start);
-                return result;
-            }
-            let header = stream_header(RecordType::Stdout, id, flat.len() - content);
-            flat[start..content].copy_from_slice(&header);
-            result
-        })
+        let flat = self.flat();
+        let start = flat.len();
+        let content = start + Header::LEN;
+        flat.extend_from_slice(&[0; Header::LEN]);
+        let result = put(flat);
+        if result.is_err() || flat.len() == content {
+            flat.truncate(start);
+            return result;
+        }
+        let header = stream_header(RecordType::Stdout, id, flat.len() - content);
+        flat[start..content].copy_from_slice(&header);
+        result
     }
 
     /// Appends a part of a response body in as many records as it takes.
@@ -77,46 +79,43 @@ impl RecordWriter {
         while data.len() > COPY_MAX {
             let content = data.split_to(data.len().min(MAX_STREAM_CONTENT));
             let header = stream_header(record_type, id, content.len());
-            self.flat(|flat| flat.extend_from_slice(&header));
-            self.queued += content.len();
-            self.segments.push_back(Segment::Shared(content));
+            self.flat().extend_from_slice(&header);
+            self.share(content);
         }
-        self.flat(|flat| put_stream(flat, record_type, id, &data));
+        put_stream(self.flat(), record_type, id, &data);
     }
 
     /// Appends something for the web server's error log.
     pub(crate) fn stderr(&mut self, id: RequestId, content: &[u8]) {
-        self.flat(|flat| put_stream(flat, RecordType::Stderr, id, content));
+        put_stream(self.flat(), RecordType::Stderr, id, content);
     }
 
     /// Appends a record of a request as it is.
     #[cfg(feature = "client")]
     pub(crate) fn record(&mut self, record_type: RecordType, id: RequestId, content: &[u8]) {
-        self.flat(|flat| put_record(flat, record_type, Some(id), content));
+        put_record(self.flat(), record_type, Some(id), content);
     }
 
     /// Ends the response: FCGI_STDOUT's end and FCGI_END_REQUEST.
     pub(crate) fn end_response(&mut self, id: RequestId) {
-        self.flat(|flat| {
-            put_stream_end(flat, RecordType::Stdout, id);
-            put_end_request(flat, id, COMPLETE);
-        });
+        let flat = self.flat();
+        put_stream_end(flat, RecordType::Stdout, id);
+        put_end_request(flat, id, COMPLETE);
     }
 
     /// Appends FCGI_END_REQUEST alone.
     pub(crate) fn end_request(&mut self, id: RequestId, protocol_status: ProtocolStatus) {
-        let end = EndRequest { app_status: 0, protocol_status };
-        self.flat(|flat| put_end_request(flat, id, end));
+        put_end_request(self.flat(), id, EndRequest { app_status: 0, protocol_status });
     }
 
     /// Appends a management record.
     pub(crate) fn management(&mut self, record_type: RecordType, content: &[u8]) {
-        self.flat(|flat| put_record(flat, record_type, None, content));
+        put_record(self.flat(), record_type, None, content);
     }
 
     /// Appends bytes that are no record.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.flat(|flat| flat.extend_from_slice(bytes));
+        self.flat().extend_from_slice(bytes);
     }
 
     /// Writes until nothing is queued, then flushes the transport.
@@ -125,7 +124,7 @@ impl RecordWriter {
         cx: &mut Context<'_>,
         io: &mut I,
     ) -> Poll<io::Result<()>> {
-        while self.queued > 0 {
+        while !self.is_empty() {
             let written = ready!(self.poll_write(cx, io))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -142,47 +141,44 @@ impl RecordWriter {
         io: &mut I,
     ) -> Poll<io::Result<usize>> {
         let mut flat = &self.flat[self.flat_written..];
-        if flat.len() == self.queued {
+        if self.shared.is_empty() {
             return Pin::new(io).poll_write(cx, flat);
         }
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
-        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
-            *slice = IoSlice::new(match segment {
-                Segment::Flat(len) => {
-                    let (segment, rest) = flat.split_at(*len);
-                    flat = rest;
-                    segment
-                }
-                Segment::Shared(bytes) => bytes,
-            });
+        for Shared { after, content } in self.shared.iter().take(MAX_SLICES / 2) {
+            let (before, rest) = flat.split_at(*after);
+            slices[count] = IoSlice::new(before);
+            slices[count + 1] = IoSlice::new(content);
+            count += 2;
+            flat = rest;
+        }
+        if count < MAX_SLICES {
+            slices[count] = IoSlice::new(flat);
             count += 1;
         }
         Pin::new(io).poll_write_vectored(cx, &slices[..count])
     }
 
     fn advance(&mut self, mut written: usize) {
-        self.queued -= written;
         self.written += written as u64;
-        while written > 0 {
-            let segment = self.segments.front_mut().expect("no more is written than was queued");
-            let len = match segment {
-                Segment::Flat(len) => *len,
-                Segment::Shared(bytes) => bytes.len(),
-            };
-            let step = len.min(written);
+        while let Some(Shared { after, content }) = self.shared.front_mut() {
+            let step = written.min(*after);
+            *after -= step;
+            self.flat_ahead -= step;
+            self.flat_written += step;
             written -= step;
-            match segment {
-                Segment::Flat(len) => {
-                    *len -= step;
-                    self.flat_written += step;
-                }
-                Segment::Shared(bytes) => drop(bytes.split_to(step)),
+            let step = written.min(content.len());
+            content.advance(step);
+            self.shared_len -= step;
+            written -= step;
+            if !content.is_empty() || *after > 0 {
+                return self.compact();
             }
-            if step == len {
-                self.segments.pop_front();
-            }
+            self.shared.pop_front();
         }
+        self.flat_written += written;
+        debug_assert!(self.flat_written <= self.flat.len(), "no more is written than was queued");
         self.compact();
     }
 
@@ -195,20 +191,19 @@ impl RecordWriter {
         }
     }
 
-    fn flat<R>(&mut self, append: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    /// Where records are appended.
+    fn flat(&mut self) -> &mut Vec<u8> {
         if self.flat.capacity() == 0 {
             self.flat = SPARE.take();
         }
-        let before = self.flat.len();
-        let result = append(&mut self.flat);
-        let added = self.flat.len() - before;
-        self.queued += added;
-        match self.segments.back_mut() {
-            _ if added == 0 => {}
-            Some(Segment::Flat(len)) => *len += added,
-            _ => self.segments.push_back(Segment::Flat(added)),
-        }
-        result
+        &mut self.flat
+    }
+
+    fn share(&mut self, content: Bytes) {
+        let after = self.flat.len() - self.flat_written - self.flat_ahead;
+        self.flat_ahead += after;
+        self.shared_len += content.len();
+        self.shared.push_back(Shared { after, content });
     }
 
     /// A connection with nothing to write holds no buffer: the thread keeps one for all.
@@ -219,8 +214,8 @@ impl RecordWriter {
             flat.clear();
             SPARE.set(flat);
         }
-        if self.segments.capacity() > MAX_SLICES {
-            self.segments = VecDeque::new();
+        if self.shared.capacity() > MAX_SLICES / 2 {
+            self.shared = VecDeque::new();
         }
     }
 }
