@@ -63,6 +63,7 @@ impl RecordReader {
     }
 
     /// Takes the next fragment off the front of `rest`, which is what is left of a block.
+    #[inline]
     pub(crate) fn decode<'a, 'i: 'a>(
         &'a mut self,
         rest: &mut &'i [u8],

@@ -44,13 +44,26 @@ impl Decoder {
     /// # Errors
     ///
     /// When the bytes are not FastCGI. There is no way to find the next record then, and the same error is returned for ever.
+    #[inline]
     pub fn decode<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<Fragment<'a>>, DecodeError> {
-        if let Some(fragment) = self.take_record(input) {
-            return Ok(Some(fragment));
+        if matches!(self.state, State::Header) && self.partial.is_empty() {
+            if input.is_empty() {
+                return Ok(None);
+            }
+            if let Some(fragment) = take_record(input) {
+                return Ok(Some(fragment));
+            }
         }
+        self.decode_parts(input)
+    }
+
+    fn decode_parts<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Fragment<'a>>, DecodeError> {
         loop {
             match self.state {
                 State::Header => match self.take_header(input)? {
@@ -91,23 +104,6 @@ impl Decoder {
                 State::Failed(error) => return Err(error),
             }
         }
-    }
-
-    /// Takes one of the usual records at once if all of it is there, which spares it the way through the states.
-    fn take_record<'i>(&self, input: &mut &'i [u8]) -> Option<Fragment<'i>> {
-        if !matches!(self.state, State::Header) || !self.partial.is_empty() {
-            return None;
-        }
-        let (bytes, rest) = input.split_first_chunk()?;
-        let header = Header::decode(*bytes)?;
-        let is_usual = match header.record_type {
-            RecordType::BeginRequest => usize::from(header.content_length) == BeginRequest::LEN,
-            record_type => record_type.is_stream(),
-        };
-        let (content, rest) = rest.split_at_checked(usize::from(header.content_length))?;
-        let rest = rest.get(usize::from(header.padding_length)..).filter(|_| is_usual)?;
-        *input = rest;
-        Some(Fragment { header, content })
     }
 
     fn take_header(&mut self, input: &mut &[u8]) -> Result<Option<Header>, DecodeError> {
@@ -221,6 +217,24 @@ impl State {
     fn skip(bytes: u32) -> Self {
         if bytes == 0 { Self::Header } else { Self::Skip(bytes) }
     }
+}
+
+/// Takes one of the usual records at once if all of it is there, which spares it the way through the states.
+#[inline]
+fn take_record<'i>(input: &mut &'i [u8]) -> Option<Fragment<'i>> {
+    let (bytes, rest) = input.split_first_chunk()?;
+    let header = Header::decode(*bytes)?;
+    let is_usual = match header.record_type {
+        RecordType::BeginRequest => usize::from(header.content_length) == BeginRequest::LEN,
+        record_type => record_type.is_stream(),
+    };
+    if !is_usual {
+        return None;
+    }
+    let (content, rest) = rest.split_at_checked(usize::from(header.content_length))?;
+    let rest = rest.get(usize::from(header.padding_length)..)?;
+    *input = rest;
+    Some(Fragment { header, content })
 }
 
 /// Takes at most `len` bytes off the front of `input`.

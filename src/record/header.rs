@@ -42,6 +42,7 @@ impl RecordType {
 }
 
 impl From<u8> for RecordType {
+    #[inline]
     fn from(byte: u8) -> Self {
         match byte {
             1 => Self::BeginRequest,
@@ -145,6 +146,7 @@ impl Header {
     }
 
     /// Reads a header; `None` when its first byte is not [`VERSION`]. The reserved byte may be anything.
+    #[inline]
     pub fn decode(bytes: [u8; Self::LEN]) -> Option<Self> {
         let [version, record_type, id1, id0, len1, len0, padding_length, _reserved] = bytes;
         (version == VERSION).then(|| Self {
