@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 
 use bytes::{Bytes, BytesMut};
 
@@ -8,43 +9,79 @@ use crate::record::bounded;
 ///
 /// What is small ends in memory that requests share and use again, so that a request allocates nothing for its params. One that
 /// takes long keeps no more of it alive than [`ROOM_LEN`].
-#[derive(Debug, Default)]
-pub(super) struct ParamsBuffer {
-    content: Vec<u8>,
+#[derive(Debug)]
+pub(super) enum ParamsBuffer {
+    /// What came in one piece, where it stays.
+    Piece(BytesMut),
+    Gathered(Vec<u8>),
 }
 
 impl ParamsBuffer {
     pub(super) fn len(&self) -> usize {
-        self.content.len()
+        match self {
+            Self::Piece(content) => content.len(),
+            Self::Gathered(content) => content.len(),
+        }
     }
 
     /// Appends a part. The whole keeps to `most` bytes.
     pub(super) fn append(&mut self, part: &[u8], most: usize) {
-        if self.content.capacity() == 0 {
-            self.content = SPARE.take();
+        match self {
+            Self::Gathered(content) if content.is_empty() && PIECE_LENS.contains(&part.len()) => {
+                *self = Self::Piece(put_into_room(part));
+            }
+            Self::Gathered(content) => {
+                if content.capacity() == 0 {
+                    *content = SPARE.take();
+                }
+                bounded::append(content, part, most);
+            }
+            Self::Piece(piece) => {
+                let mut content = SPARE.take();
+                bounded::append(&mut content, piece, most);
+                bounded::append(&mut content, part, most);
+                *self = Self::Gathered(content);
+            }
         }
-        bounded::append(&mut self.content, part, most);
     }
 
-    pub(super) fn finish(mut self) -> Bytes {
-        if self.content.len() > ROOM_LEN / 2 {
-            return self.content.into();
+    pub(super) fn finish(self) -> Bytes {
+        match self {
+            Self::Piece(content) => content.freeze(),
+            Self::Gathered(content) if content.len() > ROOM_LEN / 2 => content.into(),
+            Self::Gathered(mut content) => {
+                let finished = put_into_room(&content).freeze();
+                content.clear();
+                SPARE.set(content);
+                finished
+            }
         }
-        let mut room = ROOM.take();
-        if room.capacity() < self.content.len() {
-            room.reserve(ROOM_LEN);
-        }
-        room.extend_from_slice(&self.content);
-        let content = room.split().freeze();
-        ROOM.set(room);
-        self.content.clear();
-        SPARE.set(self.content);
-        content
     }
+}
+
+impl Default for ParamsBuffer {
+    fn default() -> Self {
+        Self::Gathered(Vec::new())
+    }
+}
+
+fn put_into_room(content: &[u8]) -> BytesMut {
+    let mut room = ROOM.take();
+    if room.capacity() < content.len() {
+        room.reserve(ROOM_LEN);
+    }
+    room.extend_from_slice(content);
+    let content = room.split();
+    ROOM.set(room);
+    content
 }
 
 /// So much is allocated at a time: the params of a few requests.
 const ROOM_LEN: usize = 4 * 1024;
+
+/// The size of a first part that is put where it can stay: one that is smaller is not all, and would keep the whole room alive
+/// while a slow web server sends the rest.
+const PIECE_LENS: RangeInclusive<usize> = ROOM_LEN / 16..=ROOM_LEN / 2;
 
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
