@@ -191,34 +191,31 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         // It may have been aborted, and its place taken by another, since it was put down here.
         let Some(exchange) = &mut slot.exchange else { return };
-        let Some(request) = slot.request.take() else { return };
-        let mut request = exchange.with_body(request, &self.budget);
+        let Some(request) = &mut slot.request else { return };
+        *request.body_mut() = exchange.take_body(&self.budget);
         if let Some(max) = self.config.stderr {
             request.extensions_mut().insert(exchange.open_stderr(max, &slot.waker));
         }
         let service = self.service.clone();
-        match self.exec.executor().filter(|_| self.is_multiplexed) {
-            Some(executor) => {
-                let span = exchange.observed.span().cloned();
-                let (task, response) = ExchangeTask::new(
-                    service,
-                    request,
-                    slot.waker.clone(),
-                    span,
-                    exchange.stderr(),
-                );
-                exchange.output = Output::Remote(response);
-                executor.execute(task);
-            }
-            None => {
-                let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new()));
-                driver.as_mut().start(service, request);
-                exchange.output = Output::Local;
-                match self.may_write() {
-                    true => self.take_turn(index),
-                    false => self.exchanges.slot(index).list(),
-                }
-            }
+        let (span, stderr) = (exchange.observed.span().cloned(), exchange.stderr());
+        if let Some(executor) = self.exec.executor().filter(|_| self.is_multiplexed) {
+            let request = slot.request.take();
+            let (task, response) =
+                ExchangeTask::new(service, request, slot.waker.clone(), span, stderr);
+            exchange.output = Output::Remote(response);
+            return executor.execute(task);
+        }
+        exchange.output = Output::Local;
+        let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new())).as_mut();
+        if self.writer.queued() >= self.config.max_send_buf_size {
+            driver.start(service, slot.request.take());
+            return slot.list();
+        }
+        let _entered = span.as_ref().map(Span::enter);
+        let _current = stderr.map(Entered::new);
+        let cx = &mut Context::from_waker(&slot.waker);
+        if let Poll::Ready(step) = driver.call(service, &mut slot.request, cx) {
+            self.respond(index, step);
         }
     }
 }

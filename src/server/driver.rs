@@ -50,13 +50,13 @@ impl<S: HttpService> Driver<S> {
         Self { state: State::Idle }
     }
 
-    pub(super) fn started(service: S, request: Request<Incoming>) -> Self {
-        Self { state: State::NotReady { service, request: Some(request) } }
+    pub(super) fn started(service: S, request: Option<Request<Incoming>>) -> Self {
+        Self { state: State::NotReady { service, request } }
     }
 
     /// To be called when nothing is held.
-    pub(super) fn start(self: Pin<&mut Self>, service: S, request: Request<Incoming>) {
-        self.project().state.set(State::NotReady { service, request: Some(request) });
+    pub(super) fn start(self: Pin<&mut Self>, service: S, request: Option<Request<Incoming>>) {
+        self.project().state.set(State::NotReady { service, request });
     }
 
     /// Drops whatever it holds.
@@ -68,10 +68,43 @@ impl<S: HttpService> Driver<S> {
         }
     }
 
+    /// Starts, and gives the first part of the response. A request is large: this takes it from where it is straight to the
+    /// service, if that is ready.
+    pub(super) fn call(
+        mut self: Pin<&mut Self>,
+        service: S,
+        request: &mut Option<Request<Incoming>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step> {
+        catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_call(service, request, cx)))
+            .unwrap_or_else(|panic| Poll::Ready(Step::Failed(Panicked::new(&*panic).into())))
+    }
+
     /// The next part of the response. After `End` and `Failed` there is none.
     pub(super) fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {
         catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_state(cx)))
             .unwrap_or_else(|panic| Poll::Ready(Step::Failed(Panicked::new(&*panic).into())))
+    }
+
+    fn poll_call(
+        mut self: Pin<&mut Self>,
+        mut service: S,
+        request: &mut Option<Request<Incoming>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Step> {
+        match service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => {
+                let request = request.take().expect("a service is called once");
+                let future = service.call(request);
+                self.as_mut().project().state.set(State::Calling { future });
+                self.poll_state(cx)
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Step::Failed(error.into())),
+            Poll::Pending => {
+                self.start(service, request.take());
+                Poll::Pending
+            }
+        }
     }
 
     fn poll_state(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {

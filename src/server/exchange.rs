@@ -73,6 +73,7 @@ pub(super) enum Response {
 }
 
 impl Exchange {
+    #[inline]
     pub(super) fn new(
         id: RequestId,
         role: Role,
@@ -119,17 +120,12 @@ impl Exchange {
         }
     }
 
-    /// The request as it is handed to the service.
-    pub(super) fn with_body(
-        &mut self,
-        request: Request<()>,
-        budget: &Arc<Budget>,
-    ) -> Request<Incoming> {
+    /// The body as it is handed to the service.
+    pub(super) fn take_body(&mut self, budget: &Arc<Budget>) -> Incoming {
         if let Input::Body(_) = self.input {
             self.open_body(budget);
         }
-        let body = self.incoming.take().unwrap_or_else(Incoming::empty);
-        request.map(|()| body)
+        self.incoming.take().unwrap_or_else(Incoming::empty)
     }
 
     /// Lets the request write so many bytes to FCGI_STDERR.
@@ -236,8 +232,8 @@ pub(super) struct Exchanges<S: HttpService> {
 /// A place for an exchange, reused by later ones.
 pub(super) struct Slot<S: HttpService> {
     pub(super) exchange: Option<Exchange>,
-    /// The request between the end of its params and the call.
-    pub(super) request: Option<Request<()>>,
+    /// The request between the end of its params and the call, which gives it its body.
+    pub(super) request: Option<Request<Incoming>>,
     /// Where a service runs in place.
     pub(super) driver: Option<Pin<Box<Driver<S>>>>,
     listing: Arc<SlotWaker>,
@@ -284,12 +280,12 @@ impl<S: HttpService> Exchanges<S> {
         self.slots.iter_mut().filter_map(|slot| slot.exchange.as_mut())
     }
 
-    /// Adds an exchange whose id is not live.
-    pub(super) fn insert(&mut self, exchange: Exchange) {
-        let position = self.ids.partition_point(|&(id, _)| id < exchange.id);
+    /// A free place for an exchange of that id, which is not live and is to be put there.
+    pub(super) fn place(&mut self, id: RequestId) -> &mut Option<Exchange> {
+        let position = self.ids.partition_point(|&(other, _)| other < id);
         let index = self.free.pop().unwrap_or_else(|| self.add_slot());
-        self.ids.insert(position, (exchange.id, index));
-        self.slots[index].exchange = Some(exchange);
+        self.ids.insert(position, (id, index));
+        &mut self.slots[index].exchange
     }
 
     /// Takes an exchange out; its service future or response body is dropped.
@@ -312,10 +308,10 @@ impl<S: HttpService> Exchanges<S> {
         self.ids.remove(position.expect("a live exchange is listed by its id"));
         self.free.push(index);
         self.has_left_input |= !exchange.is_whole;
-        match (&exchange.output, &mut slot.driver) {
-            (Output::Local, Some(driver)) => driver.as_mut().clear(),
-            _ => slot.request = None,
+        if let (Output::Local, Some(driver)) = (&exchange.output, &mut slot.driver) {
+            driver.as_mut().clear();
         }
+        slot.request = None;
     }
 
     fn add_slot(&mut self) -> usize {

@@ -10,6 +10,7 @@ use super::foreign;
 use super::service::HttpService;
 use super::values;
 use crate::axum::insert_connect_info;
+use crate::body::Incoming;
 use crate::cgi::{Refusal, map_request};
 use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
@@ -19,7 +20,9 @@ use crate::record::{
 use crate::trace::{debug, trace, warn};
 
 impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
-    /// Takes one fragment of a record that arrived in `block`.
+    /// Takes one fragment of a record that arrived in `block`. It does little but tell them apart, so it belongs into the loop
+    /// over a read's fragments; what is called for the usual ones is kept out of it.
+    #[inline(always)]
     pub(super) fn on_fragment(&mut self, fragment: Fragment<'_>, block: &Block) -> Result<()> {
         let Fragment { header, content } = fragment;
         trace!(record = %header.record_type, id = ?header.request_id, len = content.len(), "received");
@@ -116,6 +119,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         Error::protocol(protocol).with(error)
     }
 
+    #[inline(never)]
     fn on_begin(&mut self, id: RequestId, content: &[u8]) -> Result<()> {
         let Some(begin) = BeginRequest::decode(content) else { return Ok(()) };
         self.has_begun = true;
@@ -132,22 +136,24 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             return Ok(());
         };
         let observed = self.config.observers.begin_request();
-        let mut exchange = Exchange::new(id, role, begin.keep_conn, observed);
         if self.exchanges.len() >= self.config.max_requests {
-            debug!(%id, "refused: too many requests on one connection");
-            self.answer(
-                &mut exchange,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many requests at a time",
-            );
-            self.is_open_ended = true;
+            self.refuse_begin(Exchange::new(id, role, begin.keep_conn, observed));
             return Ok(());
         }
         self.is_multiplexed |= !self.exchanges.is_empty();
-        self.exchanges.insert(exchange);
+        *self.exchanges.place(id) = Some(Exchange::new(id, role, begin.keep_conn, observed));
         Ok(())
     }
 
+    #[cold]
+    fn refuse_begin(&mut self, mut exchange: Exchange) {
+        debug!(id = %exchange.id, "refused: too many requests on one connection");
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        self.answer(&mut exchange, status, "too many requests at a time");
+        self.is_open_ended = true;
+    }
+
+    #[inline(never)]
     fn on_params(&mut self, id: RequestId, content: &[u8]) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         let Input::Params(params) = &mut self.exchanges.exchange(index).input else { return };
@@ -158,6 +164,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         params.append(content, most);
     }
 
+    #[inline(never)]
     fn on_params_end(&mut self, id: RequestId) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         let exchange = self.exchanges.exchange(index);
@@ -179,11 +186,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
         exchange.observed.on_request(&mapped.request, mapped.remote_addr);
         exchange.on_request(&mapped.request, mapped.content_length);
-        slot.request = Some(mapped.request);
+        slot.request = Some(mapped.request.map(|()| Incoming::empty()));
         self.called.push(index);
         Ok(())
     }
 
+    #[inline(never)]
     fn on_stdin(&mut self, id: RequestId, content: &[u8], block: &Block) -> Result<()> {
         let Some(index) = self.exchanges.index_of(id) else { return Ok(()) };
         let exchange = self.exchanges.exchange(index);
@@ -195,6 +203,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         Ok(())
     }
 
+    #[cold]
     fn on_abort(&mut self, id: RequestId) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         debug!(%id, "aborted by the web server");
@@ -205,11 +214,13 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.control(|this| this.writer.end_request(id, ProtocolStatus::RequestComplete));
     }
 
+    #[cold]
     fn on_get_values(&mut self, query: &[u8]) {
         let answer = values::answer(query, &self.config);
         self.control(|this| this.writer.management(RecordType::GetValuesResult, &answer));
     }
 
+    #[cold]
     fn on_unknown_type(&mut self, record_type: u8) {
         let content = UnknownType(record_type).encode();
         self.control(|this| this.writer.management(RecordType::UnknownType, &content));

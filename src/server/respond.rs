@@ -183,7 +183,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             return;
         }
         exchange.output = Output::Withheld;
-        self.exchanges.insert(exchange);
+        let place = self.exchanges.place(exchange.id);
+        *place = Some(exchange);
         self.withheld += 1;
         self.is_cut = true;
         self.fail(Error::new(Kind::UserBody).with(cause));

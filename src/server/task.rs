@@ -37,7 +37,7 @@ impl<S: HttpService> ExchangeTask<S> {
     /// A task, and the connection's end of it. `exchange` is woken with each step of the response.
     pub(super) fn new(
         service: S,
-        request: Request<Incoming>,
+        request: Option<Request<Incoming>>,
         exchange: Waker,
         span: Option<Span>,
         stderr: Option<Stderr>,
