@@ -99,9 +99,18 @@ impl Drop for Process {
     }
 }
 
-/// An address that was free a moment ago. Another process may take it first: whoever uses it must be ready to try again.
+/// An address that nobody else uses: HAProxy and Caddy share a port with whoever else is ready to, and each gets a part of the
+/// connections.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static TAKEN: Mutex<BTreeSet<SocketAddr>> = Mutex::new(BTreeSet::new());
+    // All of 127.0.0.0/8 is this machine, and no other process has this pid.
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    loop {
+        let address = TcpListener::bind((Ipv4Addr::new(127, 64 | a, b, c), 0))?.local_addr()?;
+        if TAKEN.lock().expect("no holder panics").insert(address) {
+            return Ok(address);
+        }
+    }
 }
 
 /// The pids of those that have not been waited for, so that they are nobody else's.

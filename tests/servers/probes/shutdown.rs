@@ -139,9 +139,9 @@ pub(crate) async fn drops_the_rest_at_the_deadline(site: Arc<Site>) {
     site.application().shut_down();
     ends_well(site.application()).await;
     site.stage.pass("hung/left").await;
-    // HAProxy may close the client's connection, too.
+    // HAProxy may close the client's connection, too, or find nobody to repeat the request to.
     let status = silent.await.expect("no panic").unwrap_or(StatusCode::BAD_GATEWAY);
-    assert_eq!(status, StatusCode::BAD_GATEWAY);
+    assert!([502, 503].contains(&status.as_u16()), "{status}");
     let is_cut = stream.await.expect("no panic").is_err();
     assert_eq!(is_cut, site.can("failures::cut_answer_of_unknown_length_is_seen"));
     let failures = failures(site.application()).await;

@@ -110,7 +110,8 @@ where
         for chunk in chunks {
             write.write_all(&chunk).await?;
         }
-        io::Result::Ok(())
+        // Dropped, it would tell the server that the client has gone.
+        io::Result::Ok(write)
     });
     let answer = RawClient(read).read_answer().await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);

@@ -47,7 +47,7 @@ fn variant(program: &Program, socket: Socket) -> Variant {
 
 fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
     let place = wiring.place;
-    let port = wiring.listen.port();
+    let (ip, port) = (wiring.listen.ip().to_string(), wiring.listen.port());
     let upstream = wiring.application.with_prefix("unix/");
     let site = replace(EXAMPLE, "http://localhost:8080 {", &format!("http://:{port} {{"));
     let site =
@@ -59,7 +59,7 @@ fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
         None => site,
     };
     place.write("site", &site)?;
-    let main = place.write("Caddyfile", &MAIN.replace("DIR", &place.home()))?;
+    let main = place.write("Caddyfile", &MAIN.replace("DIR", &place.home()).replace("IP", &ip))?;
 
     let mut command = place.command("caddy");
     command.args(["run", "--adapter", "caddyfile", "--config", &main]);
@@ -74,7 +74,7 @@ const MAIN: &str = "\
 {
 \tadmin off
 \tauto_https off
-\tdefault_bind 127.0.0.1
+\tdefault_bind IP
 \tgrace_period 1s
 }
 import DIR/site
