@@ -6,8 +6,6 @@ mod apps;
 #[cfg(target_os = "linux")]
 mod bench;
 #[cfg(target_os = "linux")]
-mod content;
-#[cfg(target_os = "linux")]
 mod experiments;
 #[cfg(target_os = "linux")]
 mod options;
@@ -15,15 +13,19 @@ mod options;
 mod report;
 #[cfg(target_os = "linux")]
 mod servers;
-#[cfg(target_os = "linux")]
-mod statistics;
 
+#[cfg(target_os = "linux")]
+#[path = "../support/content.rs"]
+mod content;
 #[cfg(target_os = "linux")]
 #[path = "../support/load/mod.rs"]
 mod load;
 #[cfg(target_os = "linux")]
 #[path = "../support/process/mod.rs"]
 mod process;
+#[cfg(target_os = "linux")]
+#[path = "../support/statistics.rs"]
+mod statistics;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

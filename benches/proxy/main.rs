@@ -14,6 +14,7 @@ mod backend;
 mod canned;
 mod family;
 mod front;
+#[path = "../support/machine.rs"]
 mod machine;
 mod measure;
 mod options;
@@ -26,7 +27,7 @@ mod report;
 mod row;
 mod settings;
 mod site;
-#[path = "../compare/statistics.rs"]
+#[path = "../support/statistics.rs"]
 mod statistics;
 mod stream;
 mod streams;

@@ -5,7 +5,7 @@
 
 #[path = "../../benches/compare/apps/mod.rs"]
 mod apps;
-#[path = "../../benches/compare/content.rs"]
+#[path = "../../benches/support/content.rs"]
 mod content;
 #[path = "../../benches/compare/experiments/mod.rs"]
 mod experiments;
@@ -19,7 +19,7 @@ mod process;
 mod report;
 #[path = "../../benches/compare/servers.rs"]
 mod servers;
-#[path = "../../benches/compare/statistics.rs"]
+#[path = "../../benches/support/statistics.rs"]
 mod statistics;
 
 mod test_cores;

@@ -1,5 +1,6 @@
 //! The servers written in Rust: this program, started again with `--serve`.
 
+#[path = "../../support/router.rs"]
 pub(crate) mod router;
 mod tokio_fastcgi;
 
