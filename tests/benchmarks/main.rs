@@ -1,4 +1,4 @@
-//! The parts of `cargo bench --bench compare` whose mistakes would show as wrong figures.
+//! The parts of the benchmarks whose mistakes would show as wrong figures.
 
 #![cfg(target_os = "linux")]
 #![allow(dead_code)]
@@ -15,6 +15,8 @@ mod load;
 mod options;
 #[path = "../../benches/support/process/mod.rs"]
 mod process;
+#[path = "../../benches/instructions/recorded.rs"]
+mod recorded;
 #[path = "../../benches/compare/report/mod.rs"]
 mod report;
 #[path = "../../benches/compare/servers.rs"]
@@ -29,5 +31,6 @@ mod test_load;
 mod test_one_reply;
 mod test_options;
 mod test_picture;
+mod test_recorded;
 mod test_statistics;
 mod test_system_calls;

@@ -1,6 +1,6 @@
 //! Server processes, the processors they run on, and what the operating system says they used.
 
-#![allow(dead_code, reason = "each benchmark uses a part")]
+#![allow(dead_code, unused_imports, reason = "each benchmark uses a part")]
 
 pub(crate) mod cores;
 mod usage;
