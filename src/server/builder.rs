@@ -242,7 +242,7 @@ impl<E> Builder<E> {
 
     /// Sets how many bytes may wait to be written before response bodies are not polled any more.
     ///
-    /// Default is 128 KiB. A part of one frame of a body, 512 KiB at most, may come on top; it is the service's own memory, not a
+    /// Default is 128 KiB. A part of one frame of a body, 17 records or 1.1 MiB at most, may come on top; it is the service's own memory, not a
     /// copy. A limit of 0 is taken as 1.
     pub fn max_send_buf_size(&mut self, bytes: usize) -> &mut Self {
         self.config.max_send_buf_size = bytes.max(1);
