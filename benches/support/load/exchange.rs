@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::ask::Ask;
+use super::ask::{Ask, ParamList};
 
 /// A request and the body of the right answer.
 #[derive(Clone, Debug)]
@@ -12,6 +12,11 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) fn get(uri: &'static str, answer: impl Into<Bytes>) -> Self {
         Self { ask: Ask::get(uri), answer: answer.into() }
+    }
+
+    /// The same request with other params over FastCGI.
+    pub(crate) fn with_params(self, params: ParamList) -> Self {
+        Self { ask: self.ask.with_params(params), ..self }
     }
 
     /// An upload of `len` bytes, which is to be answered with its length.

@@ -1,7 +1,7 @@
 //! A load generator that never sleeps: it reads non-blocking sockets in turn, so that no server is charged for waking it up, and
 //! has the next request on its way as soon as an answer is complete. Every answer is checked in full.
 
-#![allow(dead_code, reason = "each benchmark uses a part")]
+#![allow(dead_code, unused_imports, reason = "each benchmark uses a part")]
 
 mod address;
 #[path = "../ask.rs"]
@@ -11,6 +11,7 @@ mod exchange;
 pub(crate) mod fastcgi;
 pub(crate) mod http;
 pub(crate) mod reply;
+mod rotate;
 
 use std::error::Error;
 use std::io;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) use self::address::Address;
+pub(crate) use self::ask::ParamList;
 use self::connection::{Connection, Prepared, Turn};
 pub(crate) use self::exchange::Exchange;
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 
 pub(crate) use self::cores::Cores;
-pub(crate) use self::usage::{resident, settle, this_thread};
+pub(crate) use self::usage::{forget_peak, peak, resident, settle, this_thread};
 
 /// A server that ends with its standard input, so it cannot outlive whoever started it.
 #[derive(Debug)]

@@ -65,6 +65,21 @@ pub(crate) fn resident(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("no Rss in smaps_rollup"))
 }
 
+/// Lets [`peak`] begin anew.
+pub(crate) fn forget_peak(pid: u32) -> io::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+/// The most memory of a process that was in RAM at a time, in bytes, to within some 100 KiB.
+pub(crate) fn peak(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(first_number);
+    kibibytes
+        .map(|kibibytes| kibibytes * 1024)
+        .ok_or_else(|| io::Error::other("no VmHWM in status"))
+}
+
 fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
