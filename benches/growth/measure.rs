@@ -112,7 +112,10 @@ impl Point<'_> {
         let mut load = Load::open(&plan)?;
         run(&mut load, &plan, Until::Requests(plan.connections.max(8 * busy) as u64), busy)?;
         settle(pid)?;
-        Ok(peak(pid)?.saturating_sub(before))
+        let memory = peak(pid)?.saturating_sub(before);
+        drop(load);
+        settle(pid)?;
+        Ok(memory)
     }
 
     /// Microseconds of the processor per request.
@@ -144,6 +147,9 @@ impl Point<'_> {
         let done = run(&mut load, &plan, Until::Elapsed(window), busy)?;
         let own = this_thread() - own_before;
         let used = settle(pid)? - before;
+        // A server that still closes thousands of connections would take the processor from the next.
+        drop(load);
+        settle(pid)?;
         Ok(Attempt {
             used: used.as_secs_f64() * 1e6 / done.requests as f64,
             disturbed: 1.0 - own.div_duration_f64(done.elapsed),

@@ -60,8 +60,7 @@ impl Report {
         let mark = match excess {
             Some(excess) => {
                 let (name, label) = (name(costs.protocol), series.label(cost.size));
-                let counted = series.counted;
-                self.superlinear.push(format!("{name}, {counted} {label}: x {excess:.2}"));
+                self.superlinear.push(format!("{name}, {} {label}: x {excess:.2}", series.name));
                 " (!)"
             }
             None => "",
