@@ -89,8 +89,9 @@
 //!
 //! A handler is an async function that may be dropped at any of its awaits. That happens when the web server closes the
 //! connection, which is how all but HAProxy say that the client has gone, when it sends FCGI_ABORT_REQUEST, when a timeout ends
-//! the connection, and at the end of a graceful shutdown's deadline. nginx and HAProxy notice a client that has gone within 100 ms,
-//! also while the handler is silent; Apache, Caddy and lighttpd only when they next write to it. Nobody notices while more than
+//! the connection, and at the end of a graceful shutdown's deadline. nginx tells within 100 ms that a client has gone, also while the
+//! handler is silent, and so does HAProxy 3.0 with `option abortonclose` and without `option keep-conn`; HAProxy 2.6 does not at all,
+//! Apache, Caddy and lighttpd only when they next write to it. Nobody notices while more than
 //! `max_body_buf_size` of the request's body waits unread, for the close comes behind it. Work that must not stop half-way
 //! belongs in a task of its own (`tokio::spawn`), whose handle the handler awaits.
 //!
