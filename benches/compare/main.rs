@@ -21,6 +21,8 @@ mod content;
 #[path = "../support/load/mod.rs"]
 mod load;
 #[cfg(target_os = "linux")]
+#[path = "../support/machine.rs"]
+mod machine;
 #[path = "../support/process/mod.rs"]
 mod process;
 #[cfg(target_os = "linux")]

@@ -21,7 +21,6 @@ mod content;
 #[path = "../support/load/mod.rs"]
 mod load;
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "no other programs take part")]
 #[path = "../support/machine.rs"]
 mod machine;
 #[cfg(target_os = "linux")]

@@ -95,7 +95,12 @@ fn check() -> Result<()> {
 }
 
 fn toolchain() -> String {
-    format!("{}, Rust {}, {}", ARCH, machine::version("rustc", "--version"), callgrind::version())
+    format!(
+        "{}, Rust {}, {}",
+        ARCH,
+        machine::version("rustc", &["--version"]),
+        callgrind::version()
+    )
 }
 
 const AGAIN: &str = "cargo bench --bench instructions -- --write";

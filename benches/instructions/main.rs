@@ -19,7 +19,6 @@ mod content;
 #[path = "../support/load/mod.rs"]
 mod load;
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "the toolchain is all that matters here")]
 #[path = "../support/machine.rs"]
 mod machine;
 #[cfg(target_os = "linux")]

@@ -64,7 +64,7 @@ fn read(output: &str) -> Option<io::Result<Seen>> {
 const CONNECTIONS: &str = "32";
 
 pub(crate) fn version() -> String {
-    format!("wrk {}", machine::version("wrk", "-v"))
+    format!("wrk {}", machine::version("wrk", &["-v"]))
 }
 
 /// What wrk may take beyond its time.

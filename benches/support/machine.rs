@@ -1,5 +1,7 @@
 //! On what something was measured.
 
+#![allow(dead_code, reason = "each benchmark uses a part")]
+
 use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
@@ -7,8 +9,20 @@ use std::time::SystemTime;
 
 /// The machine, its system, the compiler and the crates, in one line.
 pub(crate) fn describe(crates: &[&str]) -> String {
-    let mut parts = vec![processors(), kernel(), system(), compiler()];
-    parts.extend(crates.iter().map(|name| format!("{name} {}", locked_version(name))));
+    let processors = available_parallelism().map_or(0, usize::from);
+    format!("{}, {}", place(processors), versions(crates))
+}
+
+/// The machine, of which `processors` are used, and its system.
+pub(crate) fn place(processors: usize) -> String {
+    format!("{processors} x {}, {}, {}", model(), kernel(), system())
+}
+
+/// The compiler and the crates.
+pub(crate) fn versions(crates: &[&str]) -> String {
+    let mut parts = vec![format!("Rust {}", version("rustc", &["--version"]))];
+    let locked = crates.iter().map(|name| (name, locked(LOCK, name).unwrap_or("unknown")));
+    parts.extend(locked.map(|(name, version)| format!("{name} {version}")));
     parts.join(", ")
 }
 
@@ -18,25 +32,32 @@ pub(crate) fn today() -> String {
     date.split(' ').skip(1).take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// The version that `program` tells about itself, when asked for it with `argument`.
-pub(crate) fn version(program: &str, argument: &str) -> String {
-    let Ok(output) = Command::new(program).arg(argument).output() else {
+/// The version that `program` tells, when asked for it with `arguments`.
+pub(crate) fn version(program: &str, arguments: &[&str]) -> String {
+    let Ok(output) = Command::new(program).args(arguments).output() else {
         return "not installed".to_owned();
     };
     let text = [output.stdout, output.stderr].concat();
     first_number(&String::from_utf8_lossy(&text)).unwrap_or("unknown").to_owned()
 }
 
-/// `1.22.1` of `nginx version: nginx/1.22.1`.
-fn first_number(text: &str) -> Option<&str> {
-    text.split([' ', '/', '\n']).find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+/// The version of a package in a Cargo.lock.
+pub(crate) fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
+    let mut packages = lock.split("[[package]]");
+    let package = packages.find(|entry| unquoted(entry, "name") == Some(name))?;
+    unquoted(package, "version")
 }
 
-fn processors() -> String {
-    let count = available_parallelism().map_or(0, usize::from);
+/// `1.22.1` of `nginx version: nginx/1.22.1`, `1.19.8` of `go version go1.19.8`.
+fn first_number(text: &str) -> Option<&str> {
+    let mut words =
+        text.split([' ', '/', '\n']).map(|word| word.strip_prefix("go").unwrap_or(word));
+    words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+fn model() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = value(&info, "model name", ':').unwrap_or("unknown CPU");
-    format!("{count} x {model}")
+    value(&info, "model name", ':').unwrap_or("unknown CPU").to_owned()
 }
 
 fn kernel() -> String {
@@ -47,16 +68,6 @@ fn kernel() -> String {
 fn system() -> String {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     unquoted(&release, "PRETTY_NAME").unwrap_or("unknown system").to_owned()
-}
-
-fn compiler() -> String {
-    format!("Rust {}", version("rustc", "--version"))
-}
-
-fn locked_version(name: &str) -> &'static str {
-    let mut packages = LOCK.split("[[package]]");
-    let package = packages.find(|entry| unquoted(entry, "name") == Some(name));
-    package.and_then(|entry| unquoted(entry, "version")).unwrap_or("unknown")
 }
 
 fn unquoted<'a>(text: &'a str, name: &str) -> Option<&'a str> {

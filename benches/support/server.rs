@@ -4,13 +4,13 @@ use std::env;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 
 use axum::Router;
 use tokio::net::UnixListener;
 use tokio::runtime;
 
 use crate::load::Protocol;
+use crate::process::end_with_stdin;
 
 /// What makes this program one. Its protocol and the path of its socket follow.
 pub(crate) const SERVE: &str = "--serve";
@@ -49,11 +49,4 @@ fn name(protocol: Protocol) -> &'static str {
         Protocol::FastCgi => "fastcgi",
         Protocol::Http => "http",
     }
-}
-
-fn end_with_stdin() {
-    thread::spawn(|| {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        std::process::exit(0);
-    });
 }

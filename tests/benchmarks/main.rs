@@ -11,6 +11,8 @@ mod content;
 mod experiments;
 #[path = "../../benches/support/load/mod.rs"]
 mod load;
+#[path = "../../benches/support/machine.rs"]
+mod machine;
 #[path = "../../benches/compare/options.rs"]
 mod options;
 #[path = "../../benches/support/process/mod.rs"]

@@ -1,4 +1,5 @@
-use crate::report::machine::{Machine, locked};
+use crate::machine::locked;
+use crate::report::machine::Machine;
 use crate::report::picture::{Group, draw};
 use crate::servers::Server;
 

@@ -7,11 +7,11 @@ mod tokio_fastcgi;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::thread;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime;
 
+use crate::process::end_with_stdin;
 use crate::servers::Server;
 
 /// Serves at `address` (`unix:PATH`, or an IP address and a port) until the standard input ends.
@@ -68,11 +68,4 @@ async fn listen(address: &str) -> io::Result<Listening> {
     let listener = TcpListener::bind(address).await?;
     greet(listener.local_addr()?);
     Ok(Listening::Tcp(listener))
-}
-
-fn end_with_stdin() {
-    thread::spawn(|| {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        std::process::exit(0);
-    });
 }

@@ -93,7 +93,7 @@ impl Front {
             Self::Lighttpd { .. } => ("lighttpd", LIGHTTPD, "-v"),
             Self::Caddy { .. } => ("Caddy", CADDY, "version"),
         };
-        format!("{name} {}", machine::version(program, argument))
+        format!("{name} {}", machine::version(program, &[argument]))
     }
 }
 

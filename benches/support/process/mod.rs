@@ -7,7 +7,7 @@ mod usage;
 
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread::sleep;
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -68,6 +68,14 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Makes this process such a server.
+pub(crate) fn end_with_stdin() {
+    spawn(|| {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        std::process::exit(0);
+    });
 }
 
 fn first_line(stdout: &mut BufReader<std::process::ChildStdout>) -> io::Result<String> {
