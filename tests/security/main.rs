@@ -5,6 +5,7 @@
 //! `scripts/security` prints what came out, and with `--write` puts it into `docs/security.md`. A run of everything fails when
 //! that page says something else.
 
+mod confusion;
 #[path = "../servers/debian.rs"]
 #[allow(dead_code)]
 mod debian;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use libtest_mimic::Arguments;
 use tokio::runtime::Runtime;
 
+use crate::confusion::Confusion;
 use crate::desync::Desync;
 
 /// Runs the applications and the clients.
@@ -36,13 +38,13 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
 
-    let desync = Desync::new();
-    let trials = desync.trials();
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled)).collect();
+    let (confusion, desync) = (Confusion::new(), Desync::new());
+    let trials = confusion.trials().into_iter().chain(desync.trials());
+    let trials = trials.map(|trial| trial.with_ignored_flag(!enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let pages = [("desync", desync.page())];
+    let pages = [("desync", desync.page()), ("confusion", confusion.page())];
     // `exit` runs no destructors, and the servers are to end before this process does.
-    drop(desync);
+    drop((confusion, desync));
     let settled = settle(&pages, &own);
     if conclusion.has_failed() { conclusion.exit_code() } else { settled }
 }

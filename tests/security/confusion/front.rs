@@ -1,0 +1,380 @@
+//! The web servers, each with an application behind it in three ways.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use super::app;
+use crate::debian::{Debian, Place};
+use crate::process::{Process, free_address};
+use crate::site;
+
+/// How the application is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Over HTTP, with nothing but the address in the configuration.
+    Bare,
+    /// Over HTTP, with the lines about the client that are usual.
+    Usual,
+    FastCgi,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::Usual, Self::FastCgi];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Nginx,
+    Caddy,
+    Apache,
+    Haproxy,
+    Lighttpd,
+}
+
+/// A server of a release.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    pub(crate) program: Program,
+    debian: Debian,
+    version: Option<String>,
+}
+
+impl Front {
+    pub(crate) fn all() -> Vec<Self> {
+        use {Debian::*, Program::*};
+        [
+            (Nginx, Bookworm),
+            (Nginx, Trixie),
+            (Caddy, Bookworm),
+            (Apache, Bookworm),
+            (Haproxy, Bookworm),
+            (Haproxy, Trixie),
+            (Lighttpd, Bookworm),
+        ]
+        .map(|(program, debian)| {
+            let version = site::version(debian, program.name());
+            Self { program, debian, version }
+        })
+        .into()
+    }
+}
+
+/// As in `nginx-1.22`.
+impl fmt::Display for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.program.name().trim_end_matches('2');
+        match &self.version {
+            Some(version) => write!(f, "{name}-{version}"),
+            None => write!(f, "{name}-of-{:?}", self.debian),
+        }
+    }
+}
+
+/// A server that runs. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    listens: [SocketAddr; 3],
+    process: Process,
+    place: Place,
+}
+
+impl Running {
+    pub(crate) fn start(front: &Front) -> io::Result<Self> {
+        site::start(&front.to_string(), || Self::attempt(front), Self::is_ready, Self::log)
+    }
+
+    /// Where clients connect to.
+    pub(crate) fn address(&self, way: Way) -> SocketAddr {
+        self.listens[way as usize]
+    }
+
+    fn attempt(front: &Front) -> io::Result<Self> {
+        let place = Place::new(front.debian)?;
+        // Apache's workers are another user's, when it is started by root.
+        site::open_to_all(place.dir())?;
+        let listens = [free_address()?, free_address()?, free_address()?];
+        let (http, fastcgi) = (app::start_http()?, app::start_fastcgi()?);
+        let program = front.program;
+        let ways = Way::ALL.map(|way| {
+            let application = if way == Way::FastCgi { fastcgi } else { http };
+            let listen = listens[way as usize];
+            program
+                .config(way)
+                .replace("NAME", &format!("{way:?}"))
+                .replace("LISTEN_IP", &listen.ip().to_string())
+                .replace("LISTEN_PORT", &listen.port().to_string())
+                .replace("LISTEN", &listen.to_string())
+                .replace("APPLICATION_PORT", &application.port().to_string())
+                .replace("APPLICATION", &application.to_string())
+        });
+        let main = program.main().replace("WAYS", &ways.concat()).replace("DIR", &place.home());
+        let config = place.write("config", &main)?;
+        let mut command = program.command(&place, &config);
+        let process = Process::spawn(&mut command, &place.dir().join("log"))?;
+        Ok(Self { listens, process, place })
+    }
+
+    fn is_ready(&mut self) -> Option<bool> {
+        if self.process.exited().is_some() {
+            return Some(false);
+        }
+        self.listens.iter().all(|&listen| site::answers(listen, "GET /0 HTTP/1.0")).then_some(true)
+    }
+
+    fn log(&self) -> String {
+        let errors = std::fs::read_to_string(self.place.dir().join("error.log"));
+        self.process.log_tail() + &errors.unwrap_or_default()
+    }
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Caddy => "caddy",
+            Self::Apache => "apache2",
+            Self::Haproxy => "haproxy",
+            Self::Lighttpd => "lighttpd",
+        }
+    }
+
+    fn command(self, place: &Place, config: &str) -> Command {
+        let mut command = place.command(self.name());
+        let home = place.home();
+        match self {
+            Self::Nginx => command.args(["-p", &home, "-c", config, "-e", "stderr"]),
+            Self::Caddy => {
+                let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+                command.envs(homes.map(|name| (name, home.clone())));
+                command.args(["run", "--adapter", "caddyfile", "--config", config])
+            }
+            Self::Apache => command.args(["-d", &home, "-f", config, "-DFOREGROUND"]),
+            Self::Haproxy => command.args(["-db", "-f", config]),
+            Self::Lighttpd => command.args(["-D", "-f", config]),
+        };
+        command
+    }
+
+    fn main(self) -> &'static str {
+        match self {
+            Self::Nginx => NGINX,
+            Self::Caddy => CADDY,
+            Self::Apache => APACHE,
+            Self::Haproxy => HAPROXY,
+            Self::Lighttpd => LIGHTTPD,
+        }
+    }
+
+    fn config(self, way: Way) -> &'static str {
+        let [bare, usual, fastcgi] = match self {
+            Self::Nginx => [NGINX_BARE, NGINX_USUAL, NGINX_FASTCGI],
+            Self::Caddy => [CADDY_BARE, CADDY_USUAL, CADDY_FASTCGI],
+            Self::Apache => [APACHE_BARE, APACHE_USUAL, APACHE_FASTCGI],
+            Self::Haproxy => [HAPROXY_BARE, HAPROXY_USUAL, HAPROXY_FASTCGI],
+            Self::Lighttpd => [LIGHTTPD_BARE, LIGHTTPD_USUAL, LIGHTTPD_FASTCGI],
+        };
+        match way {
+            Way::Bare => bare,
+            Way::Usual => usual,
+            Way::FastCgi => fastcgi,
+        }
+    }
+}
+
+const NGINX: &str = "
+daemon off;
+master_process off;
+pid DIR/pid;
+error_log stderr notice;
+events {}
+http {
+    access_log off;
+    client_body_temp_path DIR/body;
+    fastcgi_temp_path DIR/fastcgi;
+    proxy_temp_path DIR/proxy;
+    scgi_temp_path DIR/scgi;
+    uwsgi_temp_path DIR/uwsgi;
+WAYS
+}
+";
+
+const NGINX_BARE: &str = "
+    server {
+        listen LISTEN;
+        location / {
+            proxy_pass http://APPLICATION;
+        }
+    }
+";
+
+/// As in Debian's `/etc/nginx/proxy_params`.
+const NGINX_USUAL: &str = "
+    server {
+        listen LISTEN;
+        location / {
+            proxy_pass http://APPLICATION;
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Tenant blue;
+        }
+    }
+";
+
+const NGINX_FASTCGI: &str = "
+    server {
+        listen LISTEN;
+        location / {
+            include /etc/nginx/fastcgi_params;
+            fastcgi_param TENANT blue;
+            fastcgi_pass APPLICATION;
+        }
+    }
+";
+
+const CADDY: &str = "
+{
+	admin off
+	auto_https off
+	grace_period 1s
+}
+WAYS
+";
+
+const CADDY_BARE: &str = "
+http://:LISTEN_PORT {
+	bind LISTEN_IP
+	reverse_proxy APPLICATION
+}
+";
+
+const CADDY_USUAL: &str = "
+http://:LISTEN_PORT {
+	bind LISTEN_IP
+	reverse_proxy APPLICATION {
+		header_up X-Real-IP {remote_host}
+		header_up X-Tenant blue
+	}
+}
+";
+
+const CADDY_FASTCGI: &str = "
+http://:LISTEN_PORT {
+	bind LISTEN_IP
+	reverse_proxy APPLICATION {
+		transport fastcgi {
+			env TENANT blue
+		}
+	}
+}
+";
+
+const APACHE: &str = "
+ServerName localhost
+PidFile DIR/pid
+Mutex file:DIR
+ErrorLog DIR/error.log
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+WAYS
+";
+
+const APACHE_BARE: &str = "
+Listen LISTEN
+<VirtualHost LISTEN>
+    ProxyPass / http://APPLICATION/
+</VirtualHost>
+";
+
+const APACHE_USUAL: &str = r#"
+Listen LISTEN
+<VirtualHost LISTEN>
+    ProxyPreserveHost on
+    RequestHeader set X-Real-IP "expr=%{REMOTE_ADDR}"
+    RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"
+    RequestHeader set X-Tenant blue
+    ProxyPass / http://APPLICATION/
+</VirtualHost>
+"#;
+
+const APACHE_FASTCGI: &str = "
+Listen LISTEN
+<VirtualHost LISTEN>
+    SetEnv TENANT blue
+    ProxyPass / fcgi://APPLICATION/
+</VirtualHost>
+";
+
+const HAPROXY: &str = "
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+fcgi-app app
+    docroot /
+    set-param TENANT blue
+WAYS
+";
+
+const HAPROXY_BARE: &str = "
+listen NAME
+    bind LISTEN
+    server app APPLICATION
+";
+
+const HAPROXY_USUAL: &str = "
+listen NAME
+    bind LISTEN
+    option forwardfor
+    http-request set-header X-Real-IP %[src]
+    http-request set-header X-Forwarded-Proto http
+    http-request set-header X-Tenant blue
+    server app APPLICATION
+";
+
+const HAPROXY_FASTCGI: &str = "
+listen NAME
+    bind LISTEN
+    use-fcgi-app app
+    server app APPLICATION proto fcgi
+";
+
+const LIGHTTPD: &str = r#"
+server.modules = ( "mod_setenv", "mod_proxy", "mod_fastcgi" )
+server.document-root = "DIR"
+server.errorlog = "DIR/error.log"
+server.bind = "/DIR/unused.sock"
+WAYS
+"#;
+
+const LIGHTTPD_BARE: &str = r#"
+$SERVER["socket"] == "LISTEN" {
+    proxy.server = ( "" => (( "host" => "127.0.0.1", "port" => APPLICATION_PORT )) )
+}
+"#;
+
+const LIGHTTPD_USUAL: &str = r#"
+$SERVER["socket"] == "LISTEN" {
+    proxy.server = ( "" => (( "host" => "127.0.0.1", "port" => APPLICATION_PORT )) )
+    proxy.forwarded = ( "for" => 1, "proto" => 1, "host" => 1 )
+    setenv.set-request-header = ( "X-Tenant" => "blue" )
+}
+"#;
+
+const LIGHTTPD_FASTCGI: &str = r#"
+$SERVER["socket"] == "LISTEN" {
+    fastcgi.server = ( "/" => (( "host" => "127.0.0.1", "port" => APPLICATION_PORT, "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
+    setenv.set-environment = ( "TENANT" => "blue" )
+}
+"#;
