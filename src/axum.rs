@@ -6,18 +6,32 @@ use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 
-use ::axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
+use ::axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, OriginalUri};
 use ::axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Extensions, StatusCode};
+use http::{Extensions, StatusCode, Uri};
 
-use crate::cgi::Params;
+use crate::cgi::{MountPrefix, Params};
 
 pub use self::trust::TrustRejection;
 
 /// Makes axum's `ConnectInfo` and what is built on it work as with `axum::serve`.
 pub(crate) fn insert_connect_info(extensions: &mut Extensions, address: SocketAddr) {
     extensions.insert(ConnectInfo(address));
+}
+
+/// Makes axum's `OriginalUri` what it is below `Router::nest`: the whole URI.
+pub(crate) fn insert_original_uri(extensions: &mut Extensions, uri: Uri) {
+    extensions.insert(OriginalUri(uri));
+}
+
+/// As an extractor: where the application is mounted. Nowhere, an empty prefix, if nothing was stripped from the URI, as over HTTP.
+impl<S: Sync> FromRequestParts<S> for MountPrefix {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
 }
 
 /// As an extractor: what the web server set for the request.

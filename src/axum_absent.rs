@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
-use http::Extensions;
+use http::{Extensions, Uri};
 
 pub(crate) fn insert_connect_info(_extensions: &mut Extensions, _address: SocketAddr) {}
+
+pub(crate) fn insert_original_uri(_extensions: &mut Extensions, _uri: Uri) {}

@@ -27,6 +27,8 @@
 //! - [`Params`] in its extensions: what the web server set, never a header.
 //! - [`Role`] in its extensions.
 //! - [`Transport`] in its extensions, put there by [`serve()`]: who is at the other end of the FastCGI connection.
+//! - [`MountPrefix`] in its extensions, if the application has asked with [`UriSource::Mounted`](server::UriSource::Mounted) not to see the path
+//!   at which the web server mounts it.
 //! - With the feature `axum`: `ConnectInfo<SocketAddr>` in its extensions whenever REMOTE_ADDR is an address, with REMOTE_PORT or
 //!   port 0, and as extractors [`Params`] and what [`trust`] makes of them.
 //!
@@ -109,7 +111,7 @@
 //! - `tracing` (default): log with `tracing`: records at trace, ends of connections and refused requests at debug, failed services
 //!   at error. Values of params and headers are never logged.
 //! - `systemd`: `listener::inherited`, which takes the sockets that systemd passes.
-//! - `axum`: `ConnectInfo`, and the extractors for [`Params`] and for the types in [`trust`].
+//! - `axum`: `ConnectInfo`, and the extractors for [`Params`], [`MountPrefix`] and the types in [`trust`].
 //! - `tracing-subscriber`: `server::StderrLayer`, which sends a request's warnings and errors to the web server's error log.
 //! - `client`: requests to FastCGI applications. `client::Client` needs `tokio` as well; `client::conn` does not.
 //! - `full`: all of them.
@@ -144,7 +146,7 @@ pub mod trust;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::axum::MissingParams;
 pub use self::body::Incoming;
-pub use self::cgi::{Params, ParamsIter};
+pub use self::cgi::{MountPrefix, Params, ParamsIter};
 pub use self::error::{Error, Result};
 pub use self::record::Role;
 #[cfg(feature = "tokio")]

@@ -16,7 +16,9 @@ mod forwarded;
 mod head;
 mod header_maps;
 mod headers;
+mod mount;
 mod params;
+mod percent;
 #[cfg(test)]
 mod properties;
 mod request;
@@ -34,6 +36,7 @@ pub use self::forwarded::Forwarded;
 #[cfg(feature = "client")]
 pub(crate) use self::head::{HeadLimits, HeadReader, MappedHead};
 pub(crate) use self::header_maps::recycle as recycle_headers;
+pub use self::mount::MountPrefix;
 pub use self::params::{Params, ParamsIter};
 pub(crate) use self::params::{is_client_sent, parse_ip};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};

@@ -16,7 +16,11 @@ use crate::record::{MAX_STREAM_CONTENT, Role, put_pair};
 
 fn options() -> impl Strategy<Value = RequestOptions> {
     let forwarded = prop_oneof![Just(Forwarded::Remove), Just(Forwarded::Keep)];
-    let uri_source = prop_oneof![Just(UriSource::RequestUri), Just(UriSource::PathInfo)];
+    let uri_source = prop_oneof![
+        Just(UriSource::RequestUri),
+        Just(UriSource::Mounted),
+        Just(UriSource::PathInfo)
+    ];
     (forwarded, uri_source, 0..40usize).prop_map(|(forwarded, uri_source, max_params)| {
         RequestOptions { forwarded, uri_source, max_params }
     })
@@ -171,6 +175,41 @@ proptest! {
         let mapped = map_request(wire(&pairs), Role::Responder, &options).unwrap();
         prop_assert_eq!(mapped.request.uri().query(), None);
         prop_assert_eq!(decode(mapped.request.uri().path()), path);
+    }
+
+    #[test]
+    fn a_mount_is_stripped_however_it_was_written(
+        mount in "(/[!-.0-~]{1,10}){1,3}",
+        info in option::of("/[!-~]{0,30}"),
+        is_encoded in vec(any::<bool>(), 75),
+    ) {
+        let info = info.unwrap_or_default();
+        let encode = |text: &str, is_encoded: &[bool]| -> String {
+            let of = |(byte, &is_encoded): (u8, &bool)| match byte {
+                b'/' | b'a'..=b'z' if byte == b'/' || !is_encoded => char::from(byte).to_string(),
+                _ => format!("%{byte:02X}"),
+            };
+            text.bytes().zip(is_encoded).map(of).collect()
+        };
+        let below = encode(&info, &is_encoded[40..]);
+        let uri = encode(&mount, &is_encoded) + &below + "?q";
+        let pairs = [
+            ("REQUEST_METHOD", "GET"),
+            ("REQUEST_URI", &uri),
+            ("SCRIPT_NAME", &mount),
+            ("PATH_INFO", &info),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        let options = RequestOptions {
+            forwarded: Forwarded::Remove,
+            uri_source: UriSource::Mounted,
+            max_params: 4,
+        };
+        let mapped = map_request(wire(&pairs), Role::Responder, &options).unwrap();
+        let path = if below.is_empty() { "/" } else { &below };
+        prop_assert_eq!(mapped.request.uri().to_string(), format!("{path}?q"));
+        let prefix = mapped.request.extensions().get::<MountPrefix>().unwrap();
+        prop_assert_eq!(decode(prefix.as_str()), mount.as_bytes());
     }
 
     #[test]

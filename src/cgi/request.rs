@@ -7,6 +7,7 @@ use http::{Method, Request, StatusCode, Version};
 use super::authority::server_authority;
 use super::forwarded::Forwarded;
 use super::headers::Headers;
+use super::mount::Mounted;
 use super::params::{Params, remote_addr};
 use super::target::{Target, UriSource};
 use super::variables::Variables;
@@ -25,11 +26,12 @@ pub(crate) struct RequestOptions {
 /// A request whose body is still to come.
 #[derive(Debug)]
 pub(crate) struct MappedRequest {
-    /// [`Params`] and [`Role`] are in its extensions.
+    /// [`Params`] and [`Role`] are in its extensions, and the [`MountPrefix`](super::MountPrefix) that was stripped.
     pub(crate) request: Request<()>,
     /// `None` if the body ends where FCGI_STDIN ends.
     pub(crate) content_length: Option<u64>,
     pub(crate) remote_addr: Option<SocketAddr>,
+    pub(crate) mounted: Option<Box<Mounted>>,
 }
 
 /// Why a request is answered without the service.
@@ -76,8 +78,11 @@ pub(crate) fn map_request(
     *request.uri_mut() = target.uri;
     *request.extensions_mut() = extensions::roomy(role);
     request.extensions_mut().insert(Params::new(raw));
+    if let Some(mounted) = &target.mounted {
+        request.extensions_mut().insert(mounted.prefix.clone());
+    }
     header_maps::on_filled(request.headers());
-    Ok(MappedRequest { request, content_length, remote_addr })
+    Ok(MappedRequest { request, content_length, remote_addr, mounted: target.mounted })
 }
 
 fn read<'a>(
@@ -156,6 +161,7 @@ fn known_length<'a>(variables: &Variables<'a>) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cgi::MountPrefix;
     use crate::record::put_pair;
 
     const OPTIONS: RequestOptions = RequestOptions {
@@ -385,6 +391,20 @@ mod tests {
         assert_eq!(map(&params).request.uri(), "/app/a");
         let path_info = RequestOptions { uri_source: UriSource::PathInfo, ..OPTIONS };
         assert_eq!(map_with(&params, &path_info).unwrap().request.uri(), "/a");
+    }
+
+    #[test]
+    fn a_mount_that_was_stripped_is_told() {
+        let mounted = RequestOptions { uri_source: UriSource::Mounted, ..OPTIONS };
+        let params = [("REQUEST_URI", "/app/a"), ("SCRIPT_NAME", "/app"), ("PATH_INFO", "/a")];
+        let prefix = |mapped: &MappedRequest| mapped.request.extensions().get().cloned();
+        let mapped = map_with(&params, &mounted).unwrap();
+        assert_eq!(mapped.request.uri(), "/a");
+        assert_eq!(prefix(&mapped), Some(MountPrefix::new("/app")));
+        assert_eq!(mapped.mounted.unwrap().original, "/app/a");
+        let mapped = map(&params);
+        assert_eq!(mapped.request.uri(), "/app/a");
+        assert!(prefix(&mapped).is_none() && mapped.mounted.is_none());
     }
 
     #[test]

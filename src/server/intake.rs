@@ -9,7 +9,7 @@ use super::exec::ExchangeExec;
 use super::foreign;
 use super::service::HttpService;
 use super::values;
-use crate::axum::insert_connect_info;
+use crate::axum::{insert_connect_info, insert_original_uri};
 use crate::body::Incoming;
 use crate::cgi::{Refusal, map_request};
 use crate::codec::Block;
@@ -183,6 +183,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let mut mapped = map_request(params, exchange.role, &self.config.request)?;
         if let Some(address) = mapped.remote_addr {
             insert_connect_info(mapped.request.extensions_mut(), address);
+        }
+        if let Some(mounted) = mapped.mounted.take() {
+            insert_original_uri(mapped.request.extensions_mut(), mounted.original);
         }
         exchange.observed.on_request(&mapped.request, mapped.remote_addr);
         exchange.on_request(&mapped.request, mapped.content_length);
