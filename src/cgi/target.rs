@@ -28,19 +28,20 @@ pub enum UriSource {
     /// `SCRIPT_NAME` is stripped only if there is a `PATH_INFO`, be it an empty one, and both together are the path of `REQUEST_URI`,
     /// decoded, with or without its doubled slashes and dot segments. In all other cases the URI is that of
     /// [`RequestUri`](Self::RequestUri): nginx, Apache's `ProxyPass` and HAProxy put the whole path into `SCRIPT_NAME` unless they are
-    /// told otherwise. What makes `/app` a mount:
+    /// told otherwise. What makes `/app` a mount (`examples/mounted/` has complete files):
     ///
     /// | | |
     /// |---|---|
     /// | nginx | in `location ~ ^/app(/\|$)`: `fastcgi_split_path_info ^(/app)(.*)$;` and `fastcgi_param PATH_INFO $fastcgi_path_info;` |
-    /// | Caddy | `handle_path /app/*` and in `transport fastcgi`: `env SCRIPT_NAME /app` |
-    /// | Apache, `SetHandler` | `<Location "/app">`, if there is no such file |
-    /// | Apache, `ProxyPass` | `ProxyFCGISetEnvIf "reqenv('SCRIPT_NAME') =~ m#^(/app)(/.*)?$#"` with `SCRIPT_NAME "$1"`, and once more with `PATH_INFO "$2"` |
+    /// | Caddy | `uri strip_prefix /app`, and in `transport fastcgi`: `env SCRIPT_NAME /app` |
+    /// | Apache, `SetHandler` | `<LocationMatch "^/app/">`, if `DocumentRoot` has no `app` |
+    /// | Apache, `ProxyPass` | `ProxyFCGISetEnvIf "reqenv('SCRIPT_NAME') =~ m#^(/app)(.*)$#" PATH_INFO "$2"`, then `ProxyFCGISetEnvIf "true" SCRIPT_NAME "/app"` |
     /// | Apache, mod_fcgid | `ScriptAlias "/app" "/path/of/the/program"` |
-    /// | HAProxy | in `fcgi-app`: `path-info ^(/app)(/.*)?$` |
-    /// | lighttpd | `$HTTP["url"] =~ "^/app(/\|$)" { fastcgi.server = ("/app" => ..) }` with `"check-local" => "disable"` |
+    /// | HAProxy | in `fcgi-app`: `path-info ^(/app)(.*)$` |
+    /// | lighttpd | `$HTTP["url"] =~ "^/app/" { fastcgi.server = ("/app" => ..) }` with `"check-local" => "disable"` |
     ///
-    /// lighttpd sends no empty `PATH_INFO`, so that `/app` itself stays `/app` there. Where the first segment of any path becomes
+    /// HAProxy, lighttpd, mod_fcgid and Apache's `SetHandler` send no empty `PATH_INFO`, so that `/app` itself stays `/app` there: let them redirect it
+    /// to `/app/`. Where the first segment of any path becomes
     /// `SCRIPT_NAME` (Apache's `SetHandler`, lighttpd's `"/"` without `fix-root-scriptname`), any first segment is a mount: let the web server
     /// pass on only what is below the one that is meant.
     Mounted,

@@ -1,0 +1,125 @@
+//! A web server with instances of the application behind it.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::client::{self, Answer};
+use crate::process::{POLL, Process, free_address};
+use crate::software::Software;
+use crate::{BOUND, app};
+
+/// Dropping it ends the server and the applications.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
+    pub(crate) server: Process,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) dir: TempDir,
+}
+
+/// A process of the application.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) process: Process,
+}
+
+impl Instance {
+    /// Starts one on a port of its own. Its files are in the directory.
+    pub(crate) fn start(dir: &Path, name: &str) -> io::Result<Self> {
+        let mut last = String::new();
+        for attempt in 0..START_ATTEMPTS {
+            let address = free_address()?;
+            let mut command = app::command(&address.to_string(), name)?;
+            let log = dir.join(format!("{name}.{attempt}.log"));
+            let mut process = Process::spawn(command.current_dir(dir), &log)?;
+            if wait_for(&mut process, |process| process.log().contains("listening")) {
+                return Ok(Self { name: name.to_owned(), address, process });
+            }
+            last = process.log_tail();
+        }
+        Err(io::Error::other(format!("the application does not start:\n{last}")))
+    }
+}
+
+/// A directory that other users' servers can read.
+pub(crate) fn directory() -> io::Result<TempDir> {
+    let dir = tempfile::Builder::new().prefix("fcgi-").tempdir()?;
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
+    Ok(dir)
+}
+
+impl Site {
+    /// With one instance on TCP behind it. `configure` says what the configuration is, when the server listens on the first address and the
+    /// application on the second.
+    pub(crate) fn start(
+        software: Software,
+        configure: impl Fn(SocketAddr, SocketAddr, &Path) -> String,
+        is_ready: impl Fn(SocketAddr) -> bool,
+    ) -> io::Result<Self> {
+        let dir = directory()?;
+        let instances = vec![Instance::start(dir.path(), "one")?];
+        let application = instances[0].address;
+        Self::with(
+            software,
+            dir,
+            instances,
+            |address, dir| configure(address, application, dir),
+            is_ready,
+        )
+    }
+
+    /// With these instances.
+    pub(crate) fn with(
+        software: Software,
+        dir: TempDir,
+        instances: Vec<Instance>,
+        configure: impl Fn(SocketAddr, &Path) -> String,
+        is_ready: impl Fn(SocketAddr) -> bool,
+    ) -> io::Result<Self> {
+        let mut last = String::new();
+        for _ in 0..START_ATTEMPTS {
+            let address = free_address()?;
+            let site = configure(address, dir.path());
+            let mut command: Command = software.command(dir.path(), address.ip(), &site)?;
+            let mut server = Process::spawn(&mut command, &dir.path().join("log"))?;
+            if wait_for(&mut server, |_| is_ready(address)) {
+                return Ok(Self { address, server, instances, dir });
+            }
+            let errors = fs::read_to_string(dir.path().join("error.log")).unwrap_or_default();
+            last = server.log_tail() + &errors;
+        }
+        Err(io::Error::other(format!("{software:?} does not start:\n{last}")))
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.get_with(target, &[])
+    }
+
+    pub(crate) fn get_with(&self, target: &str, headers: &[&str]) -> Answer {
+        client::get(self.address, target, headers).expect("the server answers")
+    }
+}
+
+/// Polls until it holds. False if the process ends before, or in the end.
+pub(crate) fn wait_for(process: &mut Process, mut holds: impl FnMut(&mut Process) -> bool) -> bool {
+    let deadline = Instant::now() + BOUND;
+    while Instant::now() < deadline && process.exited().is_none() {
+        if holds(process) {
+            return true;
+        }
+        thread::sleep(POLL);
+    }
+    false
+}
+
+const START_ATTEMPTS: usize = 5;
