@@ -112,7 +112,7 @@ impl Drop for Application {
 
 async fn bind_beside(address: &str) -> io::Result<AnyListener> {
     match address.strip_prefix("unix:") {
-        Some(path) => UnixOptions::new(path).take_over(true).bind().await,
+        Some(path) => UnixOptions::new(path).mode(0o666).take_over(true).bind().await,
         None => TcpOptions::new(address).reuse_port(true).bind().await,
     }
 }

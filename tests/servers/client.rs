@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -17,9 +17,10 @@ pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Reques
     request.body(body.into()).expect("a good method and path")
 }
 
-/// One connection to a web server, for one request after the other.
+/// One connection to a web server at a time, for one request after the other.
 #[derive(Debug)]
 pub(crate) struct Client {
+    server: SocketAddr,
     sender: SendRequest<Body>,
     pub(crate) address: SocketAddr,
 }
@@ -31,10 +32,11 @@ impl Client {
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.expect("no IO happens yet");
         tokio::spawn(connection);
-        Self { sender, address }
+        Self { server, sender, address }
     }
 
-    /// Sends a request. The body of the response is still to come.
+    /// Sends a request, on a new connection if the server has closed the last one, as Apache does after each hundredth answer and
+    /// each 500. The body of the response is still to come.
     pub(crate) async fn send(&mut self, request: Request<Body>) -> Response<Incoming> {
         self.try_send(request).await.expect("the server answers")
     }
@@ -45,7 +47,9 @@ impl Client {
         mut request: Request<Body>,
     ) -> hyper::Result<Response<Incoming>> {
         request.headers_mut().entry("host").or_insert_with(|| "localhost".parse().expect("a name"));
-        self.sender.ready().await.expect("the server keeps the connection");
+        if self.sender.ready().await.is_err() {
+            *self = Self::connect(self.server).await;
+        }
         self.sender.send_request(request).await
     }
 
@@ -136,33 +140,73 @@ impl RawClient {
 }
 
 impl<S: AsyncRead + Unpin> RawClient<S> {
-    /// Reads the head of a response, up to and with its empty line.
-    pub(crate) async fn read_head(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.0.read_u8().await.expect("the server sends a head"));
+    /// Reads a whole response, and those that come before it.
+    pub(crate) async fn read_answer(&mut self) -> Answer {
+        loop {
+            let (status, headers) = self.read_parsed_head().await;
+            if !status.is_informational() {
+                let body = self.read_body(&headers).await.into();
+                return Answer { status, headers, body };
+            }
         }
-        String::from_utf8(head).expect("a head in ASCII")
     }
 
-    /// Reads a whole response whose length is given.
-    pub(crate) async fn read_answer(&mut self) -> Answer {
+    async fn read_parsed_head(&mut self) -> (StatusCode, HeaderMap) {
         let head = self.read_head().await;
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut parsed = httparse::Response::new(&mut headers);
         parsed.parse(head.as_bytes()).expect("the head of a response");
         let status = StatusCode::from_u16(parsed.code.expect("a whole head")).expect("a status");
-        let headers: HeaderMap = parsed
-            .headers
-            .iter()
-            .map(|header| {
-                let name = header.name.parse().expect("a name");
-                (name, header.value.try_into().expect("a value"))
-            })
-            .collect();
-        let len = headers.get("content-length").and_then(|len| len.to_str().ok()?.parse().ok());
-        let mut body = vec![0; len.unwrap_or_else(|| panic!("no length in {head}"))];
-        self.0.read_exact(&mut body).await.expect("the answer is whole");
-        Answer { status, headers, body: body.into() }
+        let headers = parsed.headers.iter().map(|header| {
+            let name: HeaderName = header.name.parse().expect("a name");
+            (name, HeaderValue::try_from(header.value).expect("a value"))
+        });
+        (status, headers.collect())
+    }
+
+    /// Up to its length, its last chunk or the end of the connection.
+    async fn read_body(&mut self, headers: &HeaderMap) -> Vec<u8> {
+        if headers.contains_key(header::TRANSFER_ENCODING) {
+            return self.read_chunks().await;
+        }
+        let len = headers.get(header::CONTENT_LENGTH).map(|len| len.to_str().expect("ASCII"));
+        let Some(len) = len else {
+            let mut body = Vec::new();
+            self.0.read_to_end(&mut body).await.expect("the answer is whole");
+            return body;
+        };
+        self.read_exactly(len.parse().expect("a number")).await
+    }
+
+    async fn read_chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.read_until(b"\r\n").await;
+            let len = usize::from_str_radix(line.trim_end(), 16).expect("the length of a chunk");
+            body.extend(self.read_exactly(len).await);
+            self.read_until(b"\r\n").await;
+            if len == 0 {
+                return body;
+            }
+        }
+    }
+
+    async fn read_exactly(&mut self, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        self.0.read_exact(&mut bytes).await.expect("the answer is whole");
+        bytes
+    }
+
+    /// Reads the head of a response, up to and with its empty line.
+    pub(crate) async fn read_head(&mut self) -> String {
+        self.read_until(b"\r\n\r\n").await
+    }
+
+    async fn read_until(&mut self, end: &[u8]) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(end) {
+            read.push(self.0.read_u8().await.expect("the server sends more"));
+        }
+        String::from_utf8(read).expect("ASCII")
     }
 }

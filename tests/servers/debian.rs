@@ -1,6 +1,8 @@
 //! Where a server of a Debian release lives: on this machine, or in a folder that holds that release.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -57,7 +59,8 @@ impl Place {
         let root = debian.root()?;
         // A Unix socket's path has to be short.
         let mut builder = tempfile::Builder::new();
-        let builder = builder.prefix("fcgi-");
+        // When root starts Apache, it runs as someone else.
+        let builder = builder.prefix("fcgi-").permissions(Permissions::from_mode(0o755));
         let is_own = root == Path::new("/");
         let dir = if is_own { builder.tempdir() } else { builder.tempdir_in(root.join("tmp")) };
         Ok(Self { root, dir: dir? })

@@ -1,6 +1,8 @@
 //! `examples/axum.rs` as a process of its own.
 
+use std::fs::{Permissions, set_permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +27,10 @@ pub(crate) async fn start(socket: Socket, dir: &Path) -> io::Result<(String, Pro
         let log = dir.join("app.log");
         let mut process = Process::spawn(Command::new(program).arg(&address), &log)?;
         if timeout(START_BOUND, listens(&mut process, &address)).await == Ok(true) {
+            if let Some(path) = address.strip_prefix("unix:") {
+                // For servers that run as another user.
+                set_permissions(path, Permissions::from_mode(0o666))?;
+            }
             return Ok((address, process));
         }
         last = process.log_tail();

@@ -165,7 +165,7 @@ impl Site {
         self.fetch(request).await.seen()
     }
 
-    /// Sends a request as it is and reads an answer whose length is given.
+    /// Sends a request as it is and reads the answer.
     pub(crate) async fn exchange(&self, request: impl AsRef<[u8]>) -> Answer {
         let mut client = self.connect_raw().await;
         client.write(request.as_ref()).await;

@@ -73,7 +73,7 @@ async fn is_cut(site: &Site, path: &str) -> bool {
     is_cut
 }
 
-/// The client learns nothing but the status, and its connection serves the next request.
+/// The client learns nothing but the status, and the next request is served.
 async fn is_500(site: &Site, path: &str) {
     let mut client = site.connect().await;
     for _ in 0..3 {

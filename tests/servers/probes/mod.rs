@@ -44,7 +44,10 @@ macro_rules! probes {
 pub(crate) fn all() -> Vec<Probe> {
     probes![
         methods::arrive_unchanged,
+        methods::unknown_arrive_unchanged,
+        methods::without_a_length,
         methods::carry_bodies,
+        methods::get_carries_a_body,
         methods::options_carries_a_body,
         methods::head_has_no_body,
         methods::in_lower_case,

@@ -48,7 +48,7 @@ pub(crate) async fn headers_arrive(site: Arc<Site>) {
         answer.header("set-cookie"),
         ["a=1; Path=/; HttpOnly", "b=2; Expires=Thu, 01 Jan 2032 00:00:00 GMT", "c="]
     );
-    assert_eq!(answer.header("x-twice"), ["one", "two"]);
+    assert_eq!(answer.header("x-twice").join(", "), "one, two");
     assert_eq!(answer.header("x-latin"), ["grün"], "as characters of that number");
     assert_eq!(answer.header("x-utf8"), ["gr\u{c3}\u{bc}n"], "as characters of that number");
     assert_eq!(answer.header("date").len(), 1);

@@ -111,7 +111,7 @@ async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
             }
             lost => {
                 let status = lost.map_or(StatusCode::BAD_GATEWAY, |answer| answer.status());
-                assert_eq!(status, StatusCode::BAD_GATEWAY);
+                assert!([500, 502, 503].contains(&status.as_u16()), "{status}");
                 answers.lost.fetch_add(1, Ordering::SeqCst);
                 // HAProxy closes the client's connection instead of answering.
                 client = site.connect().await;
@@ -141,7 +141,7 @@ pub(crate) async fn drops_the_rest_at_the_deadline(site: Arc<Site>) {
     site.stage.pass("hung/left").await;
     // HAProxy may close the client's connection, too, or find nobody to repeat the request to.
     let status = silent.await.expect("no panic").unwrap_or(StatusCode::BAD_GATEWAY);
-    assert!([502, 503].contains(&status.as_u16()), "{status}");
+    assert!([500, 502, 503].contains(&status.as_u16()), "{status}");
     let is_cut = stream.await.expect("no panic").is_err();
     assert_eq!(is_cut, site.can("failures::cut_answer_of_unknown_length_is_seen"));
     let failures = failures(site.application()).await;

@@ -36,7 +36,13 @@ impl Request {
         if self.left == Some(0) {
             return None;
         }
-        let part = self.stdin.recv().await.filter(|part| !part.is_empty())?;
+        let Some(part) = self.stdin.recv().await else {
+            // The connection is gone, and this answer is about to be dropped.
+            return std::future::pending().await;
+        };
+        if part.is_empty() {
+            return None;
+        }
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(part.len() as u64);
         }

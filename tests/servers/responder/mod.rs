@@ -3,7 +3,9 @@
 //! What a probe cannot see with this one behind a web server is the web server's doing.
 
 use std::collections::HashMap;
+use std::fs::{Permissions, set_permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -36,6 +38,8 @@ impl Responder {
             Socket::Unix => {
                 let path = dir.join("app.sock");
                 let listener = UnixListener::bind(&path)?;
+                // For servers that run as another user.
+                set_permissions(&path, Permissions::from_mode(0o666))?;
                 (format!("unix:{}", path.display()), Listener::Unix(listener))
             }
         };

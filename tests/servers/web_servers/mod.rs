@@ -2,11 +2,20 @@
 
 use crate::variant::Variant;
 
+mod apache;
 mod caddy;
 mod config;
 mod haproxy;
+mod lighttpd;
 mod nginx;
 
 pub(crate) fn variants() -> Vec<Variant> {
-    [nginx::variants(), caddy::variants(), haproxy::variants()].into_iter().flatten().collect()
+    let servers = [
+        nginx::variants(),
+        apache::variants(),
+        caddy::variants(),
+        haproxy::variants(),
+        lighttpd::variants(),
+    ];
+    servers.into_iter().flatten().collect()
 }
