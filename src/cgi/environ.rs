@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, Uri, Version};
 use http_body::SizeHint;
@@ -6,7 +7,7 @@ use super::decimal;
 use super::environment::{Environment, Param};
 use super::script::{Script, decode_path};
 use crate::error::Unsendable;
-use crate::record::{MAX_STREAM_CONTENT, put_pair};
+use crate::record::{MAX_STREAM_CONTENT, Role, put_pair};
 
 /// The params of one request (RFC 3875 section 4.1), as they stand in FCGI_PARAMS.
 ///
@@ -36,6 +37,7 @@ impl Environ {
         writer.put_addresses(request)?;
         writer.put_body(request, length);
         writer.put_headers(request.headers);
+        writer.put_filter_data();
         writer.put_extra();
         match writer.is_bad {
             Some(bad) => Err(bad),
@@ -228,6 +230,13 @@ impl<'a> Writer<'a> {
                     self.put(&param, joined);
                 }
             }
+        }
+    }
+
+    fn put_filter_data(&mut self) {
+        if self.pick(|it| it.role) == Some(Role::Filter) {
+            let length = self.pick(|it| it.filter_data.as_ref()).map_or(0, Bytes::len);
+            self.put("FCGI_DATA_LENGTH", length.to_string());
         }
     }
 

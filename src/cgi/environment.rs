@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+
 use super::script::ScriptFiles;
 use crate::record::Role;
 
@@ -47,6 +49,7 @@ use crate::record::Role;
 #[derive(Clone, Default)]
 pub struct Environment {
     pub(crate) role: Option<Role>,
+    pub(crate) filter_data: Option<Bytes>,
     pub(super) remote_addr: Option<SocketAddr>,
     pub(super) server_addr: Option<SocketAddr>,
     pub(super) server_name: Option<Box<str>>,
@@ -70,9 +73,19 @@ impl Environment {
 
     /// Sets what the application is asked to do.
     ///
-    /// Default is [`Role::Responder`]. An Authorizer gets the params only, and [`Role::Filter`] an empty FCGI_DATA stream.
+    /// Default is [`Role::Responder`]. An Authorizer gets the params only, and [`Role::Filter`] what
+    /// [`filter_data`](Self::filter_data) sets in FCGI_DATA.
     pub fn role(&mut self, role: Role) -> &mut Self {
         self.role = Some(role);
+        self
+    }
+
+    /// Sets the file that a [`Role::Filter`] transforms: FCGI_DATA, which follows the request's body, and FCGI_DATA_LENGTH.
+    ///
+    /// Default is an empty one. Other roles get none. A filter is also told when the file was last changed, in seconds since 1970:
+    /// `param("FCGI_DATA_LAST_MOD", ..)` (section 6.4).
+    pub fn filter_data(&mut self, data: impl Into<Bytes>) -> &mut Self {
+        self.filter_data = Some(data.into());
         self
     }
 

@@ -403,6 +403,22 @@ fn roles_have_their_own_streams() {
 }
 
 #[test]
+fn a_filter_gets_its_file_behind_the_body() {
+    let file = Bytes::from("f".repeat(70_000));
+    let mut environment = Environment::new();
+    environment.role(Role::Filter).filter_data(file.clone());
+    let mut link = Link::with(builder().environment(environment));
+    let _pending = link.request(post("/", "body"));
+    let records = link.app.take_all();
+    let kinds: Vec<_> = records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [BEGIN, PARAMS, PARAMS, STDIN, STDIN, DATA, DATA, DATA]);
+    let data: Vec<u8> =
+        records.iter().filter(|it| it.kind == DATA).flat_map(|it| it.content.clone()).collect();
+    assert_eq!(data, file);
+    assert_params(&params(&records), &[("FCGI_DATA_LENGTH", "70000")]);
+}
+
+#[test]
 fn without_keep_conn_the_connection_takes_one_request() {
     let mut link = Link::with(builder().keep_conn(false));
     let mut pending = link.request(get("/"));

@@ -87,6 +87,7 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
         let mut exchange =
             Exchange::new(id, prepared.role, request, outgoing, reply, cancel, stderr);
         exchange.begin = begin;
+        exchange.filter_data = prepared.filter_data;
         let keep_conn = self.config.keep_conn;
         let content = BeginRequest { role: prepared.role.value(), keep_conn }.encode();
         self.writer.record(RecordType::BeginRequest, id, &content);
@@ -190,6 +191,8 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
             self.writer.record(RecordType::Stdin, exchange.id, &[]);
         }
         if exchange.role == Role::Filter {
+            let data = std::mem::take(&mut exchange.filter_data);
+            self.writer.stream(RecordType::Data, exchange.id, data);
             self.writer.record(RecordType::Data, exchange.id, &[]);
         }
     }
@@ -292,6 +295,7 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
 /// A request as it is sent.
 struct Prepared {
     role: Role,
+    filter_data: Bytes,
     environ: Environ,
     outgoing: Outgoing,
 }
@@ -301,6 +305,8 @@ impl Prepared {
         let own = request.extensions().get::<Environment>();
         let role = own.and_then(|own| own.role).or(config.environment.role);
         let role = role.unwrap_or(Role::Responder);
+        let filter_data = own.and_then(|own| own.filter_data.as_ref());
+        let filter_data = filter_data.or(config.environment.filter_data.as_ref());
         let body = request.body();
         let length = match role {
             Role::Authorizer => Some(0),
@@ -317,7 +323,7 @@ impl Prepared {
             Some(0) => Outgoing::Ended,
             length => Outgoing::Body(length),
         };
-        Ok(Self { role, environ, outgoing })
+        Ok(Self { role, filter_data: filter_data.cloned().unwrap_or_default(), environ, outgoing })
     }
 }
 

@@ -26,6 +26,8 @@ use crate::record::{RequestId, Role};
 pub(super) struct Exchange<B> {
     pub(super) id: RequestId,
     pub(super) role: Role,
+    /// What follows the body of a request to a Filter.
+    pub(super) filter_data: Bytes,
     pub(super) is_head: bool,
     request: Sending<B>,
     pub(super) outgoing: Outgoing,
@@ -90,6 +92,7 @@ impl<B: Body<Error: Into<BoxError>>> Exchange<B> {
         Self {
             id,
             role,
+            filter_data: Bytes::new(),
             is_head: request.method() == Method::HEAD,
             request: Sending::Untouched(request),
             outgoing,
@@ -163,6 +166,7 @@ impl<B> Exchange<B> {
     pub(super) fn drop_request(&mut self) {
         self.take_request();
         self.unsent = Bytes::new();
+        self.filter_data = Bytes::new();
     }
 
     /// The response ends as it should.
