@@ -4,15 +4,11 @@ use clap_complete::Shell;
 use crate::failure::Outcome;
 use crate::terminal;
 
-/// Print a shell's completions.
-///
-/// Examples:
-///   fcgi completions bash > ~/.local/share/bash-completion/completions/fcgi
-///   fcgi completions fish > ~/.config/fish/completions/fcgi.fish
+/// Print a shell's completions
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// The shell.
+    /// The shell
     shell: Shell,
 }
 
@@ -22,3 +18,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     clap_complete::generate(options.shell, &mut command, "fcgi", &mut script);
     terminal::print(&script)
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  fcgi completions bash > ~/.local/share/bash-completion/completions/fcgi
+  fcgi completions fish > ~/.config/fish/completions/fcgi.fish
+  fcgi completions zsh > ~/.zfunc/_fcgi";

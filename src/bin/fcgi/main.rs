@@ -1,15 +1,20 @@
 //! `fcgi`: asks FastCGI applications by hand, as curl does with HTTP servers.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code)]
 
 mod address;
 mod completions;
+mod connect;
+mod dump;
 mod failure;
+mod interrupt;
+mod listen;
 mod manual;
 mod options;
+mod request;
 mod runtime;
 mod terminal;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -18,7 +23,13 @@ use clap::Parser;
 use crate::options::{Command, Options};
 
 fn main() -> ExitCode {
-    let outcome = match Options::parse().command {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => return options::refuse(&error),
+    };
+    let outcome = match options.command {
+        Command::Request(options) => request::run(*options),
+        Command::Dump(options) => dump::run(options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => manual::run(&options),
     };

@@ -1,6 +1,10 @@
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use crate::{completions, manual};
+use crate::failure::Exit;
+use crate::{completions, dump, manual, request};
 
 /// Talk to FastCGI applications by hand, as curl does to HTTP servers.
 ///
@@ -14,6 +18,25 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Request(Box<request::Options>),
+    Dump(dump::Options),
     Completions(completions::Options),
     Man(manual::Options),
+}
+
+/// Tells what is wrong with the arguments, or shows the help that they ask for.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    // That it cannot be written can be told nobody.
+    let _ = error.print();
+    let is_url = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => {
+            argument.contains("ADDRESS") || argument.contains("TARGET")
+        }
+        _ => false,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        ErrorKind::ValueValidation if is_url => ExitCode::from(Exit::BadUrl as u8),
+        _ => ExitCode::from(Exit::Usage as u8),
+    }
 }

@@ -4,7 +4,7 @@ use crate::failure::{Exit, Failure, Outcome};
 pub(crate) fn block_on<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime
-        .map_err(|error| Failure::new(Exit::Start, format_args!("cannot start: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Usage, format_args!("cannot start: {error}")))?;
     let outcome = runtime.block_on(future);
     runtime.shutdown_background();
     outcome

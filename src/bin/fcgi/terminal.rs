@@ -9,21 +9,24 @@ use crate::failure::{Failure, Outcome};
 pub(crate) fn print(bytes: &[u8]) -> Outcome {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-    written.map_err(|error| Failure::output(&error))
+    written.map_err(|error| Failure::output("standard output", &error))
 }
 
 /// Prints an error and what to do about it to standard error.
 pub(crate) fn error(message: &str, advice: Option<&str>) {
     let style = Style::of(&io::stderr());
     note(format_args!("{} {message}", style.paint(Colour::Red, "error:")));
-    if let Some(advice) = advice {
-        note(format_args!("{} {advice}", style.paint(Colour::Yellow, "hint:")));
-    }
+    advice.into_iter().for_each(hint);
+}
+
+/// Prints what to do next to standard error.
+pub(crate) fn hint(advice: &str) {
+    note(format_args!("{} {advice}", Style::of(&io::stderr()).paint(Colour::Yellow, "hint:")));
 }
 
 /// Prints a line to standard error. That it cannot be written can be told nobody.
 pub(crate) fn note(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Whether output is coloured.
@@ -37,7 +40,9 @@ pub(crate) enum Style {
 #[repr(u8)]
 pub(crate) enum Colour {
     Red = 31,
+    Green = 32,
     Yellow = 33,
+    Cyan = 36,
 }
 
 impl Style {
