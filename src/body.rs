@@ -1,3 +1,9 @@
+#[cfg(feature = "http")]
+mod http;
+#[cfg(not(feature = "http"))]
+#[path = "body/http_absent.rs"]
+mod http;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
@@ -7,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 
+use self::http::HttpBody;
 use crate::error::{Error, Kind, Result};
 
 /// The body of a request, as it arrives in FCGI_STDIN.
@@ -29,11 +36,17 @@ pub struct Incoming {
 enum Inner {
     Empty,
     Channel { channel: Arc<Channel>, remaining: Option<u64> },
+    Http(HttpBody),
 }
 
 impl Incoming {
     pub(crate) fn empty() -> Self {
         Self { kind: Inner::Empty }
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn http(body: hyper::body::Incoming) -> Self {
+        Self { kind: Inner::Http(HttpBody::new(body)) }
     }
 }
 
@@ -45,8 +58,10 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
-        let Inner::Channel { channel, remaining } = &mut self.kind else {
-            return Poll::Ready(None);
+        let (channel, remaining) = match &mut self.kind {
+            Inner::Empty => return Poll::Ready(None),
+            Inner::Channel { channel, remaining } => (channel, remaining),
+            Inner::Http(body) => return body.poll_frame(cx),
         };
         Poll::Ready(match ready!(channel.poll_take(cx)) {
             None => None,
@@ -67,6 +82,7 @@ impl Body for Incoming {
         match &self.kind {
             Inner::Empty => true,
             Inner::Channel { channel, .. } => channel.is_drained(),
+            Inner::Http(body) => body.is_end_stream(),
         }
     }
 
@@ -75,6 +91,7 @@ impl Body for Incoming {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Channel { remaining: Some(remaining), .. } => SizeHint::with_exact(*remaining),
             Inner::Channel { channel, remaining: None } => channel.size_hint(),
+            Inner::Http(body) => body.size_hint(),
         }
     }
 }

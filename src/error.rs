@@ -161,6 +161,17 @@ impl Error {
         self.is(Failure::is_length_required)
     }
 
+    /// Whether all connections that a client may have were busy for too long.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is(Failure::is_busy)
+    }
+
+    #[cfg(feature = "gateway")]
+    pub(crate) fn is_body_too_large(&self) -> bool {
+        self.is(Failure::is_body_too_large)
+    }
+
     /// How the application ended a client's request instead of answering it: FCGI_OVERLOADED, FCGI_CANT_MPX_CONN,
     /// FCGI_UNKNOWN_ROLE.
     pub fn refusal(&self) -> Option<ProtocolStatus> {

@@ -133,6 +133,9 @@ mod cgi;
 pub mod client;
 mod codec;
 mod error;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 mod log_limit;
 mod ready;
 pub mod record;
@@ -149,6 +152,9 @@ pub use self::body::Incoming;
 pub use self::cgi::{MountPrefix, Params, ParamsIter};
 pub use self::error::{Error, Result};
 pub use self::record::Role;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use self::serve::Http;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use self::serve::{SendService, Serve, Transport, listener, serve};

@@ -178,6 +178,29 @@ impl Environment {
     }
 }
 
+#[cfg(feature = "gateway")]
+impl Environment {
+    /// Sets the addresses of the client's connection where nothing else is set.
+    pub(crate) fn set_default_endpoints(
+        &mut self,
+        remote: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+    ) {
+        self.remote_addr = self.remote_addr.or(remote);
+        self.server_addr = self.server_addr.or(local);
+    }
+
+    /// What the names of scripts end with.
+    pub(crate) fn script_extensions(&self) -> impl Iterator<Item = &[u8]> {
+        let configured = self.scripts.as_ref().map(ScriptFiles::extension);
+        let file = self.script_filename.as_deref().and_then(|path| {
+            let dot = path.iter().rposition(|&byte| byte == b'.')?;
+            Some(&path[dot..]).filter(|extension| !extension.contains(&b'/'))
+        });
+        configured.into_iter().chain(file)
+    }
+}
+
 /// Shows the names of params only: values may be secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

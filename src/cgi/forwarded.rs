@@ -1,3 +1,6 @@
+#[cfg(feature = "http")]
+use http::header::{HeaderMap, HeaderName};
+
 /// What happens to request headers in which a proxy tells what it saw: `X-Forwarded-For`, `X-Real-IP` and the like.
 ///
 /// Web servers hand these to a FastCGI application as the client sent them, unless they are told otherwise (Caddy alone sets
@@ -30,6 +33,19 @@ pub enum Forwarded {
     /// For a front server that sets those which the application reads and removes the rest, on every request (nginx:
     /// `fastcgi_param HTTP_X_REAL_IP $remote_addr;`), or stands behind a proxy which does and cannot be passed by.
     Keep,
+}
+
+/// Removes what [`Forwarded::Remove`] names.
+#[cfg(feature = "http")]
+pub(crate) fn remove_forwarded(headers: &mut HeaderMap) {
+    let is_named = |name: &HeaderName| match name.as_str() {
+        name if name.contains('_') => is_forwarded(&name.replace('_', "-")),
+        name => is_forwarded(name),
+    };
+    let named: Vec<_> = headers.keys().filter(|name| is_named(name)).cloned().collect();
+    for name in named {
+        headers.remove(name);
+    }
 }
 
 /// Whether [`Forwarded::Remove`] names this header; `name` is in lower case.
@@ -107,6 +123,22 @@ mod tests {
         {
             assert!(!is_forwarded(name), "{name}");
         }
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn all_values_are_removed_however_they_are_written() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-forwarded-for", "x_forwarded_for", "x_real-ip", "forwarded", "host", "x_y"]
+        {
+            let name = HeaderName::from_static(name);
+            headers.append(&name, "1".parse().unwrap());
+            headers.append(&name, "2".parse().unwrap());
+        }
+        remove_forwarded(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["host", "x_y"]);
     }
 
     #[test]

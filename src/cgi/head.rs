@@ -109,6 +109,7 @@ struct Fields {
     map: HeaderMap,
     status: Option<StatusCode>,
     content_length: Option<u64>,
+    nominated: Vec<HeaderName>,
 }
 
 impl Fields {
@@ -118,6 +119,9 @@ impl Fields {
         }
         let name =
             HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| BadHead::Malformed)?;
+        if name == header::CONNECTION {
+            self.nominate(header.value);
+        }
         if is_hop_by_hop(&name) {
             return Ok(());
         }
@@ -126,6 +130,12 @@ impl Fields {
         }
         let value = HeaderValue::from_bytes(header.value).map_err(|_| BadHead::Malformed)?;
         self.map.try_append(name, value).map(drop).map_err(|_| BadHead::TooManyHeaders)
+    }
+
+    /// Notes what concerns the connection only (RFC 9110 section 7.6.1).
+    fn nominate(&mut self, options: &[u8]) {
+        let names = options.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        self.nominated.extend(names.filter_map(|name| HeaderName::from_bytes(name).ok()));
     }
 
     fn set_status(&mut self, value: &[u8]) -> Result<(), BadHead> {
@@ -146,6 +156,9 @@ impl Fields {
     }
 
     fn finish(mut self) -> Result<MappedHead, BadHead> {
+        for name in &self.nominated {
+            self.map.remove(name);
+        }
         let mut parts = Response::new(()).into_parts().0;
         parts.status = self.status.unwrap_or_else(|| self.default_status());
         // RFC 9110 section 8.6 forbids it there.

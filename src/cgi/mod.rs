@@ -33,6 +33,8 @@ pub(crate) use self::environ::{Environ, body_length};
 #[cfg(feature = "client")]
 pub use self::environment::Environment;
 pub use self::forwarded::Forwarded;
+#[cfg(feature = "http")]
+pub(crate) use self::forwarded::remove_forwarded;
 #[cfg(feature = "client")]
 pub(crate) use self::head::{HeadLimits, HeadReader, MappedHead};
 pub(crate) use self::header_maps::recycle as recycle_headers;
@@ -41,5 +43,7 @@ pub use self::params::{Params, ParamsIter};
 pub(crate) use self::params::{is_client_sent, parse_ip};
 pub(crate) use self::request::{Refusal, RequestOptions, map_request};
 pub(crate) use self::response::{Framing, HeadError, put_head, put_refusal};
+#[cfg(feature = "gateway")]
+pub(crate) use self::script::decode_path;
 pub use self::target::UriSource;
 pub(crate) use self::variables::is_https;

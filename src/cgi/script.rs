@@ -31,6 +31,11 @@ impl ScriptFiles {
     pub(super) fn new(extension: &[u8], index: &[u8]) -> Self {
         Self { extension: extension.into(), index: index.into() }
     }
+
+    #[cfg(feature = "gateway")]
+    pub(super) fn extension(&self) -> &[u8] {
+        &self.extension
+    }
 }
 
 impl<'a> Script<'a> {
@@ -111,7 +116,7 @@ fn split_behind<'a>(path: &'a [u8], extension: &[u8]) -> Option<(&'a [u8], &'a [
 }
 
 /// Decodes what is percent-encoded. `None` if that gives a NUL, with which no name of a file goes on.
-pub(super) fn decode_path(path: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_path(path: &str) -> Option<Vec<u8>> {
     Some(percent::decode(path.as_bytes())).filter(|decoded| !decoded.contains(&0))
 }
 

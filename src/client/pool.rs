@@ -74,13 +74,16 @@ where
 
     /// Waits for a connection that takes a request.
     pub(super) async fn checkout(self: &Arc<Self>) -> Result<Lease<B>> {
-        let lease = self.find_or_connect();
-        match self.options.connect_timeout {
-            None => lease.await,
-            Some(limit) => timeout(limit, lease)
-                .await
-                .unwrap_or_else(|_| Err(Error::client(Failure::Timeout(ClientTimeout::Connect)))),
-        }
+        let is_connecting = AtomicBool::new(false);
+        let lease = self.find_or_connect(&is_connecting);
+        let Some(limit) = self.options.connect_timeout else { return lease.await };
+        timeout(limit, lease).await.unwrap_or_else(|_| {
+            let late = match is_connecting.load(Ordering::Relaxed) {
+                true => ClientTimeout::Connect,
+                false => ClientTimeout::Free,
+            };
+            Err(Error::client(Failure::Timeout(late)))
+        })
     }
 
     /// The application does not multiplex, whatever it said.
@@ -88,7 +91,7 @@ where
         self.lock().values = Asked::Known(None);
     }
 
-    async fn find_or_connect(self: &Arc<Self>) -> Result<Lease<B>> {
+    async fn find_or_connect(self: &Arc<Self>, is_connecting: &AtomicBool) -> Result<Lease<B>> {
         loop {
             let mut freed = pin!(self.freed.notified());
             // From here on nothing is missed.
@@ -97,6 +100,7 @@ where
                 return Ok(Lease { send, is_reused: true });
             }
             if let Some(seat) = self.take_seat() {
+                is_connecting.store(true, Ordering::Relaxed);
                 return self.open(seat).await;
             }
             freed.await;

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::ResponseBody;
-use super::conn;
+use super::conn::{self, TrySendError};
 use super::connect::{Address, Connect};
 use super::pool::{Options, Pool};
 use super::stderr::Stderr;
@@ -110,8 +110,23 @@ where
         let (pool, unknown_length) = (self.pool.clone(), self.unknown_length);
         ResponseFuture(Box::pin(async move {
             let request = prepare(request, unknown_length).await?;
-            send(&pool, request).await
+            try_send(&pool, request).await.map_err(TrySendError::into_error)
         }))
+    }
+
+    /// Makes a request ready for [`try_send`](Self::try_send) of this client and of others.
+    #[cfg(feature = "gateway")]
+    pub(crate) async fn prepare(&self, request: Request<B>) -> Result<Request<Outgoing<B>>> {
+        prepare(request, self.unknown_length).await
+    }
+
+    /// Sends a request, and gives it back if nothing was done with it.
+    #[cfg(feature = "gateway")]
+    pub(crate) async fn try_send(
+        &self,
+        request: Request<Outgoing<B>>,
+    ) -> std::result::Result<Response<ResponseBody>, TrySendError<Request<Outgoing<B>>>> {
+        try_send(&self.pool, request).await
     }
 }
 
@@ -157,17 +172,20 @@ where
     Ok(gathered.freeze())
 }
 
-async fn send<B, C>(
+async fn try_send<B, C>(
     pool: &Arc<Pool<C, Outgoing<B>>>,
     mut request: Request<Outgoing<B>>,
-) -> Result<Response<ResponseBody>>
+) -> std::result::Result<Response<ResponseBody>, TrySendError<Request<Outgoing<B>>>>
 where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     C: Connect,
 {
     let mut may_be_refused = true;
     loop {
-        let mut lease = pool.checkout().await?;
+        let mut lease = match pool.checkout().await {
+            Ok(lease) => lease,
+            Err(error) => return Err(TrySendError::new(error, Some(Box::new(request)))),
+        };
         let mut failed = match lease.send.try_send_request(request).await {
             Ok(response) => return Ok(response),
             Err(failed) => failed,
@@ -182,9 +200,11 @@ where
             }
             _ => failed.error().is_closed() && lease.is_reused,
         };
-        match failed.take_message().filter(|_| may_retry) {
-            Some(again) => request = again,
-            None => return Err(failed.into_error()),
+        match failed.take_message() {
+            Some(again) if may_retry => request = again,
+            message => {
+                return Err(TrySendError::new(failed.into_error(), message.map(Box::new)));
+            }
         }
     }
 }
@@ -342,7 +362,7 @@ impl Default for Builder {
 pin_project! {
     /// A body as it goes to a connection.
     #[project = OutgoingProj]
-    pub(super) enum Outgoing<B> {
+    pub(crate) enum Outgoing<B> {
         Streamed { #[pin] body: B },
         Gathered { data: Bytes },
     }

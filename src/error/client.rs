@@ -60,6 +60,8 @@ pub(crate) enum Unsendable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timeout {
     Connect,
+    /// All connections that there may be were busy.
+    Free,
     Send,
     Head,
     Body,
@@ -76,6 +78,16 @@ impl Failure {
 
     pub(super) fn is_timeout(self) -> bool {
         matches!(self, Self::Timeout(_))
+    }
+
+    #[cfg(feature = "gateway")]
+    pub(super) fn is_busy(self) -> bool {
+        matches!(self, Self::Timeout(Timeout::Free))
+    }
+
+    #[cfg(feature = "gateway")]
+    pub(super) fn is_body_too_large(self) -> bool {
+        matches!(self, Self::BodyTooLarge)
     }
 
     pub(super) fn is_canceled(self) -> bool {
@@ -176,6 +188,7 @@ impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "there was no connection to the application in time",
+            Self::Free => "no connection to the application became free in time",
             Self::Send => "the application took too long to read the request",
             Self::Head => "the application took too long to begin its response",
             Self::Body => "the application took too long to go on with its response",

@@ -5,11 +5,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::{JoinError, JoinSet, unconstrained};
 use tokio::time::timeout;
 
+use super::http::{HttpConnection, Mode, Terms};
 use super::listener::Peer;
 use super::seats::{Seat, Seats};
 use super::service::{SendService, WithTransport};
@@ -21,6 +23,7 @@ use crate::trace::{Instrument, Span, are_spans_wanted, debug, debug_span, error,
 /// The connections that are being served, each in a task of its own. Dropped, it drops them all.
 pub(super) struct Connections<I, S> {
     builder: Builder<TokioExecutor>,
+    http: Mode,
     service: S,
     tasks: JoinSet<Option<I>>,
     graceful: GracefulShutdown,
@@ -33,8 +36,14 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: SendService,
 {
-    pub(super) fn new(builder: Builder<TokioExecutor>, service: S, seats: Option<Seats>) -> Self {
-        Self { builder, service, tasks: JoinSet::new(), graceful: GracefulShutdown::new(), seats }
+    pub(super) fn new(
+        builder: Builder<TokioExecutor>,
+        http: Mode,
+        service: S,
+        seats: Option<Seats>,
+    ) -> Self {
+        let (tasks, graceful) = (JoinSet::new(), GracefulShutdown::new());
+        Self { builder, http, service, tasks, graceful, seats }
     }
 
     pub(super) fn serve(&mut self, io: I, transport: Transport) {
@@ -48,14 +57,29 @@ where
         // Within the span already, for what is told of its beginning.
         let connection = span.in_scope(|| {
             trace!(%peer, "connection accepted");
-            self.builder.serve_connection(TokioIo::new(io), service)
+            self.begin(io, service, peer)
         });
         let seat = self.seats.as_ref().map(Seats::offer);
         let occupancy = seat.as_ref().map(Seat::occupancy);
-        let connection = Seated { connection: Some(self.graceful.watch(connection)), seat };
+        let connection = Seated { connection: Some(connection), seat };
         let task = self.tasks.spawn(serve_connection(connection, peer).instrument(span)).id();
         if let (Some(seats), Some(occupancy)) = (&mut self.seats, occupancy) {
             seats.taken_by(task, occupancy);
+        }
+    }
+
+    fn begin(&self, io: I, service: WithTransport<S>, peer: Peer) -> Served<I, S> {
+        let terms = self.http.terms(&io, peer, self.builder.forwarded_policy());
+        match terms {
+            Some(terms) if self.http.is_only() => {
+                let watched = self.graceful.watched();
+                Served::Http(HttpConnection::new(terms, io, Bytes::new(), service, watched))
+            }
+            terms => {
+                let spare = terms.map(|terms| Box::new((terms, service.clone())));
+                let connection = self.builder.serve_connection(TokioIo::new(io), service);
+                Served::FastCgi(self.graceful.watch(connection), spare)
+            }
         }
     }
 
@@ -98,40 +122,118 @@ where
 
 async fn serve_connection<I, S>(mut connection: Seated<I, S>, peer: Peer) -> Option<I>
 where
-    I: AsyncRead + AsyncWrite + Unpin,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: SendService,
 {
     let outcome = (&mut connection).await;
     log(peer, &outcome);
     // A web server that does not read may have half of a response, which a plain end would make the whole.
     let is_cut = outcome.is_err_and(|error| error.is_user() || error.is_timeout());
-    let connection = connection.connection.take().filter(|_| is_cut)?;
-    Some(connection.into_inner().into_parts().io.into_inner())
+    connection.connection.take().filter(|_| is_cut)?.into_io()
 }
 
 /// A connection in its place, if places are limited.
-struct Seated<I: AsyncRead + AsyncWrite + Unpin, S: SendService> {
+struct Seated<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
     /// There until it is taken out after its end.
-    connection: Option<GracefulConnection<TokioIo<I>, WithTransport<S>, TokioExecutor>>,
+    connection: Option<Served<I, S>>,
     seat: Option<Seat>,
+}
+
+/// A connection of either protocol.
+enum Served<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
+    /// With what it takes to go on with HTTP if that comes.
+    FastCgi(
+        GracefulConnection<TokioIo<I>, WithTransport<S>, TokioExecutor>,
+        Option<Box<(Terms, WithTransport<S>)>>,
+    ),
+    Http(HttpConnection<I, WithTransport<S>>),
+}
+
+impl<I, S> Served<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match self {
+            Self::FastCgi(connection, _) => Pin::new(connection).poll(cx),
+            Self::Http(connection) => Pin::new(connection).poll(cx),
+        }
+    }
+
+    /// How much has arrived on it if it waits for a request.
+    fn idle_mark(&mut self) -> Option<u64> {
+        match self {
+            Self::FastCgi(connection, _) => connection.connection().idle_mark(),
+            Self::Http(connection) => connection.idle_mark(),
+        }
+    }
+
+    /// Whether it has ended and another protocol takes over.
+    fn is_foreign(&mut self) -> bool {
+        match self {
+            Self::FastCgi(connection, _) => connection.connection().is_foreign(),
+            Self::Http(_) => false,
+        }
+    }
+
+    fn close_idle(&mut self) {
+        match self {
+            Self::FastCgi(connection, _) => connection.connection().close_idle(),
+            Self::Http(connection) => connection.close_idle(),
+        }
+    }
+
+    /// What goes on with a connection that has ended, if it turned out to be HTTP.
+    fn successor(self) -> Option<Self> {
+        let Self::FastCgi(connection, Some(spare)) = self else { return None };
+        let (terms, service) = *spare;
+        let (connection, watched) = connection.into_parts();
+        let (io, begun) = connection.into_foreign()?;
+        let io = io.into_inner();
+        Some(Self::Http(HttpConnection::new(terms, io, begun, service, watched)))
+    }
+
+    fn into_io(self) -> Option<I> {
+        match self {
+            Self::FastCgi(connection, _) => {
+                Some(connection.into_inner().into_parts().io.into_inner())
+            }
+            Self::Http(connection) => connection.into_io(),
+        }
+    }
 }
 
 impl<I, S> Future for Seated<I, S>
 where
-    I: AsyncRead + AsyncWrite + Unpin,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: SendService,
 {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Self { connection: Some(connection), seat } = &mut *self else { return Poll::Pending };
-        let Some(seat) = seat else { return Pin::new(connection).poll(cx) };
-        seat.register(cx);
+        let this = &mut *self;
+        if let Some(seat) = &mut this.seat {
+            seat.register(cx);
+        }
         loop {
-            if let Poll::Ready(outcome) = Pin::new(&mut *connection).poll(cx) {
-                return Poll::Ready(outcome);
+            let Some(connection) = &mut this.connection else { return Poll::Pending };
+            if let Poll::Ready(outcome) = connection.poll(cx) {
+                if !connection.is_foreign() {
+                    return Poll::Ready(outcome);
+                }
+                this.connection = this.connection.take().and_then(Served::successor);
+                continue;
             }
-            let connection = connection.connection();
+            let Some(seat) = &mut this.seat else { return Poll::Pending };
             if !seat.must_leave(connection.idle_mark(), cx) {
                 return Poll::Pending;
             }
@@ -143,9 +245,13 @@ where
 
 /// Dropped before its end, at the deadline of a shutdown or with the server, it must not look like the end of a response:
 /// nginx would take it for that unless it keeps its connections.
-impl<I: AsyncRead + AsyncWrite + Unpin, S: SendService> Drop for Seated<I, S> {
+impl<I, S> Drop for Seated<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
     fn drop(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
+        let Some(Served::FastCgi(connection, _)) = &mut self.connection else { return };
         let break_off = poll_fn(|cx| {
             connection.connection().break_off(cx);
             Poll::Ready(())
@@ -252,7 +358,8 @@ mod tests {
         let (io, _peer) = duplex(1);
         let listener = Unnoticed(Some(io), Instant::now() + Duration::from_millis(1));
         let builder = Builder::new().executor(TokioExecutor::new());
-        let mut acceptor = Acceptor::new(listener, Connections::new(builder, service, None));
+        let mut acceptor =
+            Acceptor::new(listener, Connections::new(builder, Mode::default(), service, None));
         acceptor.accept_waiting().await;
         assert_eq!(acceptor.close().tasks.len(), 1);
     }
@@ -263,7 +370,8 @@ mod tests {
             Ok::<_, io::Error>(Response::new(String::new()))
         });
         let builder = Builder::new().executor(TokioExecutor::new());
-        let mut acceptor = Acceptor::new(Probes(1000), Connections::new(builder, service, None));
+        let mut acceptor =
+            Acceptor::new(Probes(1000), Connections::new(builder, Mode::default(), service, None));
         // The paused clock moves on when nothing else does.
         assert!(timeout(Duration::from_secs(1), acceptor.run()).await.is_err());
         assert_eq!(acceptor.close().tasks.len(), 0);

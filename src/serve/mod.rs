@@ -1,5 +1,10 @@
 mod acceptor;
 mod connections;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(not(feature = "http"))]
+#[path = "http_absent.rs"]
+mod http;
 pub mod listener;
 mod seats;
 mod service;
@@ -15,10 +20,15 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use self::acceptor::Acceptor;
 use self::connections::Connections;
+use self::http::Mode;
 use self::listener::Listener;
 use self::seats::Seats;
 use crate::server::Builder;
 
+#[cfg(feature = "http")]
+pub use self::http::Http;
+#[cfg(feature = "gateway")]
+pub(crate) use self::http::{Endpoints, Options as HttpOptions};
 pub use self::service::SendService;
 pub use self::transport::Transport;
 
@@ -72,6 +82,7 @@ where
         listener,
         service,
         builder: Builder::new().executor(TokioExecutor::new()),
+        http: Mode::default(),
         max_connections: None,
         signal: Box::pin(future::pending()),
         shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -88,6 +99,7 @@ pub struct Serve<L, S> {
     listener: L,
     service: S,
     builder: Builder<TokioExecutor>,
+    http: Mode,
     max_connections: Option<usize>,
     signal: Signal,
     shutdown_timeout: Duration,
@@ -139,6 +151,39 @@ impl<L: Listener, S> Serve<L, S> {
         Self { max_connections: Some(connections), ..self }
     }
 
+    /// Serves HTTP/1.1 and HTTP/2 on the same socket: for development, when there is no web server in front of the application.
+    ///
+    /// A connection whose first byte is a letter speaks HTTP. Its requests carry no [`Params`](crate::Params), for HTTP vouches for
+    /// nothing. `ConnectInfo` is the address of the TCP peer, and headers that claim another one are removed as over FastCGI
+    /// (`Builder::forwarded`). Of the options of `Builder`, that is the only one that holds: a request's head may have 64 KiB and 128
+    /// headers, it may take 30 seconds to arrive, and the client may take no byte of a response for 60 seconds. Observers are not
+    /// told of such requests, and connections cannot be upgraded.
+    ///
+    /// Not for production: what the application believes of a web server, a client of HTTP cannot say, but nothing else of what a web
+    /// server does is done, such as TLS.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(app: axum::Router) -> std::io::Result<()> {
+    /// use tower_fastcgi::{Http, listener, serve};
+    ///
+    /// let listener = listener::bind("127.0.0.1:9000").await?;
+    /// serve(listener, app).with_http(Http::loopback()).await
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+    pub fn with_http(self, http: Http) -> Self {
+        Self { http: Mode::beside(http), ..self }
+    }
+
+    /// Serves HTTP alone.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn with_only_http(self, options: HttpOptions) -> Self {
+        Self { http: Mode::Only(options.into()), ..self }
+    }
+
     /// The address that the listener is bound to.
     pub fn local_addr(&self) -> io::Result<L::Addr> {
         self.listener.local_addr()
@@ -148,8 +193,9 @@ impl<L: Listener, S> Serve<L, S> {
 impl<L: Listener, S: SendService> Serve<L, S> {
     async fn run(mut self) -> io::Result<()> {
         self.builder.with_default_timer(TokioTimer::new());
+        self.builder.leave_foreign(self.http.is_beside());
         let seats = self.max_connections.map(Seats::new);
-        let connections = Connections::new(self.builder, self.service, seats);
+        let connections = Connections::new(self.builder, self.http, self.service, seats);
         let mut acceptor = Acceptor::new(self.listener, connections);
         tokio::select! {
             biased;

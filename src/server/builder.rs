@@ -39,6 +39,8 @@ pub(super) struct Config {
     pub(super) clock: Clock,
     pub(super) observers: Observers,
     pub(super) half_close: bool,
+    /// Whether a connection that does not begin with a record is left to others.
+    pub(super) leaves_foreign: bool,
     pub(super) date: bool,
     pub(super) max_params_size: usize,
     pub(super) max_requests: usize,
@@ -285,6 +287,16 @@ impl<E> Builder<E> {
     }
 
     #[cfg(feature = "tokio")]
+    pub(crate) fn leave_foreign(&mut self, leaves_foreign: bool) {
+        self.config.leaves_foreign = leaves_foreign;
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn forwarded_policy(&self) -> Forwarded {
+        self.config.request.forwarded
+    }
+
+    #[cfg(feature = "tokio")]
     pub(crate) fn with_default_timer<M>(&mut self, timer: M) -> &mut Self
     where
         M: Timer + Send + Sync + 'static,
@@ -316,6 +328,7 @@ impl Default for Config {
             clock: Clock::default(),
             observers: Observers::default(),
             half_close: false,
+            leaves_foreign: false,
             date: true,
             max_params_size: 128 * 1024,
             max_requests: 100,

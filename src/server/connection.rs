@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
 use super::builder::Config;
@@ -154,6 +155,19 @@ where
         Parts { io: self.io, service: self.dispatch.service }
     }
 
+    /// Whether it has ended because something else than a record came first, and another protocol may take over.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.phase == Phase::Closed && self.held.is_some() && self.received == 0
+    }
+
+    /// The transport, and what was read of it, if another protocol may take over.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_foreign(self) -> Option<(I, Bytes)> {
+        let block = self.held.as_ref().filter(|_| self.is_foreign())?;
+        let begun = Bytes::copy_from_slice(block.rest());
+        Some((self.io, begun))
+    }
+
     /// How many bytes have arrived, if it waits for a request. A later call tells with the same number that none came since.
     #[cfg(feature = "tokio")]
     pub(crate) fn idle_mark(&self) -> Option<u64> {
@@ -238,11 +252,21 @@ where
                 self.on_eof();
             }
             Ok(block) => {
+                if self.received == 0 && self.dispatch.config.leaves_foreign && is_letter(&block) {
+                    self.leave_to_others(block);
+                    return Poll::Ready(());
+                }
                 self.received += block.rest().len() as u64;
                 self.take_in(block);
             }
         }
         Poll::Ready(())
+    }
+
+    /// Ends without having written anything. What was read is kept.
+    fn leave_to_others(&mut self, block: Block) {
+        self.held = Some(block);
+        self.phase = Phase::Closed;
     }
 
     fn is_listening(&self) -> bool {
@@ -461,6 +485,11 @@ impl<I, S: HttpService, E> fmt::Debug for Connection<I, S, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("phase", &self.phase).finish_non_exhaustive()
     }
+}
+
+/// HTTP begins with one, and no record does.
+fn is_letter(block: &Block) -> bool {
+    block.rest().first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// No web server takes this for a record, so that it must give the answer up: unlike a plain end of the connection, which nginx

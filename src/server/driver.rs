@@ -153,10 +153,10 @@ fn poll_body<B: Body<Error: Into<BoxError>>>(
 
 /// A service or a body panicked.
 #[derive(Debug)]
-pub(super) struct Panicked(String);
+pub(crate) struct Panicked(String);
 
 impl Panicked {
-    pub(super) fn new(panic: &(dyn Any + Send)) -> Self {
+    pub(crate) fn new(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(|text| &**text));
         Self(text.unwrap_or("no message").to_owned())

@@ -50,8 +50,13 @@ impl GracefulShutdown {
         &self,
         connection: Connection<I, S, E>,
     ) -> GracefulConnection<I, S, E> {
-        let watched = Watched::new(self.shared.clone());
+        let watched = self.watched();
         GracefulConnection { connection, watched, is_told: false }
+    }
+
+    /// What makes a connection of another protocol take part.
+    pub(crate) fn watched(&self) -> Watched {
+        Watched::new(self.shared.clone())
     }
 
     /// How many of the watched connections have neither resolved nor been dropped.
@@ -99,6 +104,12 @@ where
         self.connection
     }
 
+    /// The connection, and its part, which something else may take.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_parts(self) -> (Connection<I, S, E>, Watched) {
+        (self.connection, self.watched)
+    }
+
     #[cfg(feature = "tokio")]
     pub(crate) fn connection(&mut self) -> &mut Connection<I, S, E> {
         &mut self.connection
@@ -119,7 +130,9 @@ where
             Pin::new(&mut self.connection).graceful_shutdown();
         }
         let outcome = ready!(Pin::new(&mut self.connection).poll(cx));
-        self.watched.leave();
+        if !self.connection.is_foreign() {
+            self.watched.leave();
+        }
         Poll::Ready(outcome)
     }
 }
@@ -168,7 +181,7 @@ impl Shared {
 }
 
 /// A connection's entry.
-struct Watched {
+pub(crate) struct Watched {
     shared: Arc<Shared>,
     number: u64,
     /// What is registered, so that the shared state is only touched when it changes.
@@ -186,7 +199,7 @@ impl Watched {
     }
 
     /// Ready once the shutdown has started.
-    fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
             self.shared.lock().wakers.insert(self.number, self.waker.clone());
@@ -198,7 +211,7 @@ impl Watched {
         }
     }
 
-    fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         let mut state = self.shared.lock();
         state.wakers.remove(&self.number);
         let empty = if state.wakers.is_empty() { state.empty.take() } else { None };

@@ -27,7 +27,11 @@ mod values;
 
 pub use self::builder::Builder;
 pub use self::connection::{Connection, Parts};
+#[cfg(feature = "http")]
+pub(crate) use self::driver::Panicked;
 pub use self::exec::{ExchangeExec, InPlace};
+#[cfg(feature = "tokio")]
+pub(crate) use self::graceful::Watched;
 pub use self::graceful::{GracefulConnection, GracefulShutdown};
 pub use self::observe::{Observer, RequestEnd};
 pub use self::service::HttpService;

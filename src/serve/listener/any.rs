@@ -157,6 +157,13 @@ impl fmt::Display for AnyAddr {
 #[derive(Debug)]
 pub struct AnyIo(Io);
 
+#[cfg(feature = "http")]
+impl AnyIo {
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        if let Io::Tcp(stream) = &self.0 { Some(stream) } else { None }
+    }
+}
+
 #[derive(Debug)]
 enum Io {
     Tcp(TcpStream),
