@@ -17,7 +17,8 @@ use std::task::Waker;
 /// | Apache | `ErrorLog`: `AH01071: Got error '…'` with mod_proxy_fcgi, `mod_fcgid: stderr: …` with mod_fcgid |
 /// | lighttpd | `server.errorlog`: `FastCGI-stderr: …` |
 /// | Caddy 2.6 | nowhere, not even with `capture_stderr` where the response is a success |
-/// | HAProxy 2.6 | it crashes, with all it serves; later versions log it |
+/// | HAProxy 2.6 | it crashes, with all it serves |
+/// | HAProxy 3.0 | its log, with `log-stderr global` in the section `fcgi-app` |
 ///
 /// It can be cloned and used from any thread. Once the response has ended, what is written goes nowhere.
 ///

@@ -13,11 +13,14 @@
 //! | [`Scheme`] | with `fastcgi_params` | yes | yes | yes | yes |
 //! | [`ServerAddr`] | with `fastcgi_params` | not sent by 2.6 | yes | on demand | yes |
 //! | [`TlsInfo`]: protocol and cipher | on demand | yes | `SSLOptions +StdEnvVars` | on demand | yes |
-//! | [`TlsInfo`]: the name asked for | on demand | on demand | `SSLOptions +StdEnvVars` | on demand | not sent by 1.4.69 |
+//! | [`TlsInfo`]: the name asked for | on demand | on demand | `SSLOptions +StdEnvVars` | on demand | not sent by 1.4.79 |
 //! | [`ClientCert`] | on demand | on demand | `SSLOptions +StdEnvVars` | on demand | yes |
 //! | [`RemoteUser`] | where `auth_basic` or the like holds | yes | yes | where `http-request auth` holds | yes |
 //!
 //! *On demand* means: the web server knows it and passes it on when told to; the type's documentation has the lines.
+//!
+//! The tests ask behind each of them, configured as the documentation tells and with clients who forge what they can: nginx 1.22 and 1.26,
+//! Caddy 2.6, Apache 2.4 with either module, HAProxy 2.6 and 3.0, lighttpd 1.4.69 and 1.4.79.
 //!
 //! All of that is worth what the connection is worth: whoever can connect to the application can say anything. So listen on a Unix
 //! socket or let nobody else in (`listener::AllowedPeers`), and where the web server is on another machine, let it show

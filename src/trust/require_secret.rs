@@ -33,7 +33,7 @@ use crate::trace::warn;
 /// |---|---|
 /// | nginx | `fastcgi_param APP_SECRET "…";` in the location |
 /// | Caddy | `env APP_SECRET {env.APP_SECRET}` in the block `transport fastcgi` |
-/// | Apache | `SetEnv APP_SECRET "…"` |
+/// | Apache, with mod_proxy_fcgi or mod_fcgid | `SetEnv APP_SECRET "…"` |
 /// | HAProxy | `set-param APP_SECRET "…"` in the section `fcgi-app` |
 /// | lighttpd | `setenv.set-environment = ( "APP_SECRET" => "…" )` |
 ///

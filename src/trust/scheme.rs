@@ -9,8 +9,8 @@ use crate::cgi::{Params, is_https};
 ///
 /// # Who vouches for it
 ///
-/// - nginx with its file `fastcgi_params`, which sets both; Caddy, Apache and lighttpd, which set both unasked; HAProxy, which sets
-///   HTTPS alone.
+/// - nginx with its file `fastcgi_params`, which sets both; Caddy, Apache (mod_proxy_fcgi and mod_fcgid) and lighttpd, which set both
+///   unasked; HAProxy, which sets HTTPS alone.
 /// - Where another proxy ends TLS before the web server, all of them say `http`, unless they are told to believe that proxy: then it
 ///   must not be possible to reach the web server past it. With Caddy it is `env HTTPS on`, with nginx `fastcgi_param HTTPS on;`.
 ///

@@ -10,7 +10,7 @@ use crate::cgi::{Params, parse_ip};
 ///
 /// # Who vouches for it
 ///
-/// - nginx with its file `fastcgi_params`; Apache and lighttpd unasked.
+/// - nginx with its file `fastcgi_params`; Apache (mod_proxy_fcgi and mod_fcgid) and lighttpd unasked.
 /// - HAProxy with `set-param SERVER_ADDR %[dst]` in the `fcgi-app` section.
 /// - Caddy 2.6 cannot say it.
 ///

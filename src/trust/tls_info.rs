@@ -11,8 +11,8 @@ use crate::cgi::Params;
 ///
 /// - Caddy passes SSL_PROTOCOL and SSL_CIPHER unasked, and the name with `env SSL_TLS_SNI {http.request.tls.server_name}` in
 ///   the block `transport fastcgi`.
-/// - lighttpd passes SSL_PROTOCOL and SSL_CIPHER unasked; 1.4.69 cannot pass the name.
-/// - Apache passes all three with `SSLOptions +StdEnvVars`.
+/// - lighttpd passes SSL_PROTOCOL and SSL_CIPHER unasked; 1.4.69 and 1.4.79 cannot pass the name.
+/// - Apache (mod_proxy_fcgi and mod_fcgid) passes all three with `SSLOptions +StdEnvVars`.
 /// - nginx:
 ///   ```nginx
 ///   fastcgi_param SSL_PROTOCOL $ssl_protocol if_not_empty;

@@ -1,10 +1,7 @@
 //! What starting any web server has in common.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Instant;
 
@@ -17,11 +14,6 @@ pub(crate) fn version(debian: Debian, program: &str) -> Option<String> {
     let argument = if program == "caddy" { "version" } else { "-v" };
     let version = debian.version_of(program, argument)?;
     Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
-}
-
-/// Lets everybody of this machine into a directory.
-pub(crate) fn open_to_all(dir: &Path) -> io::Result<()> {
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
 }
 
 /// Starts a server, again if someone was faster at its ports.

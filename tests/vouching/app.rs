@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 use tower::Layer;
-use tower_fastcgi::listener::{AnyAddr, bind};
+use tower_fastcgi::listener::{AnyAddr, AnyListener, bind};
 use tower_fastcgi::server::{Builder, StderrLayer};
 use tower_fastcgi::trust::{
     ClientCert, RemoteUser, RequireSecretLayer, Scheme, ServerAddr, TlsInfo, TrustRemoteUser,
@@ -20,13 +20,27 @@ use tracing_subscriber::layer::SubscriberExt;
 pub(crate) async fn start(stderr: Option<usize>) -> io::Result<SocketAddr> {
     let listener = bind("127.0.0.1:0").await?.only_from("127.0.0.1".parse()?);
     let Ok(AnyAddr::Tcp(addr)) = listener.local_addr() else { unreachable!("it is on TCP") };
+    tokio::spawn(serve_on(listener, stderr));
+    Ok(addr)
+}
+
+/// Whether this process is one that mod_fcgid has started.
+pub(crate) fn is_process() -> bool {
+    std::env::var_os(PROCESS).is_some()
+}
+
+/// Serves on the socket that mod_fcgid passes, until it ends this process.
+pub(crate) async fn run() -> io::Result<()> {
+    serve_on(bind("fd:0").await?, Some(4096)).await
+}
+
+async fn serve_on(listener: AnyListener, stderr: Option<usize>) -> io::Result<()> {
     let app =
         Router::new().route("/log", get(log)).fallback(tell).layer(Extension(TrustRemoteUser));
     let app = RequireSecretLayer::new("APP_SECRET", SECRET).layer(app.with_state(()));
     let mut builder = Builder::new();
     builder.stderr(stderr);
-    tokio::spawn(serve(listener, app).with_builder(builder).into_future());
-    Ok(addr)
+    serve(listener, app).with_builder(builder).await
 }
 
 async fn tell(
@@ -64,3 +78,6 @@ async fn log() {
 }
 
 pub(crate) const SECRET: &str = "correct horse";
+
+/// The variable that makes this program the application.
+pub(crate) const PROCESS: &str = "VOUCHING_TEST_PROCESS";

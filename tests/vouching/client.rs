@@ -1,5 +1,6 @@
 //! The client's side: curl, with certificates and any header.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,13 +40,14 @@ impl Request {
         Self { certificate: Some(name), ..self }
     }
 
-    /// Sends it to a port of this machine. `None` if there is no HTTP response.
-    pub(crate) fn send(self, port: u16, certificates: &Path) -> Option<Answer> {
+    /// Sends it to an address of this machine. `None` if there is no HTTP response.
+    pub(crate) fn send(self, server: SocketAddr, certificates: &Path) -> Option<Answer> {
         let scheme = if self.is_tls { "https" } else { "http" };
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--disable", "--http1.1", "--noproxy", "*", "--max-time"]);
         curl.arg(BOUND.as_secs().to_string());
-        curl.args(["--resolve", &format!("localhost:{port}:127.0.0.1")]);
+        let (ip, port) = (server.ip(), server.port());
+        curl.args(["--resolve", &format!("localhost:{port}:{ip}")]);
         curl.arg("--cacert").arg(certificates.join("ca.pem"));
         if let Some(name) = self.certificate {
             curl.arg("--cert").arg(certificates.join(format!("{name}.pem")));

@@ -4,6 +4,9 @@
 
 mod app;
 mod client;
+#[path = "../servers/debian.rs"]
+#[allow(dead_code)]
+mod debian;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
@@ -12,18 +15,21 @@ mod site;
 #[path = "../web_server/mod.rs"]
 mod web_server;
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
+use http::StatusCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 
 use crate::client::{Answer, Request};
-use crate::server::Server;
-use crate::site::Site;
+use crate::server::{Front, Server};
+use crate::site::{Application, Site};
 use crate::web_server::WebServer;
 
 /// Runs the applications.
@@ -31,9 +37,15 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new().expect("the system gives threads"));
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    if app::is_process() {
+        let ended = RUNTIME.block_on(app::run());
+        return if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let mut arguments = Arguments::from_args();
+    // Most of the time is spent with waiting.
+    arguments.test_threads.get_or_insert(THREADS);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
-    let sites: Vec<Arc<LazySite>> = Server::ALL.into_iter().map(LazySite::new).collect();
+    let sites: Vec<Arc<LazySite>> = Front::ALL.into_iter().map(LazySite::new).collect();
     let trials = sites.iter().flat_map(|site| trials(site, enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // `exit` runs no destructors, and the servers are to end before this process does.
@@ -43,7 +55,7 @@ fn main() -> ExitCode {
 
 fn trials(site: &Arc<LazySite>, enabled: bool) -> impl Iterator<Item = Trial> {
     PROBES.iter().map(move |&(name, probe)| {
-        let name = format!("{:?}::{name}", site.server).to_lowercase();
+        let name = format!("{}::{name}", site.front);
         let site = site.clone();
         Trial::test(name, move || site.run(probe)).with_ignored_flag(!enabled)
     })
@@ -72,9 +84,9 @@ fn over_tls(site: &Site) {
     let protocol = seen["tls"]["protocol"].as_str().expect("it is passed on");
     assert!(protocol.starts_with("TLSv1."), "{protocol}");
     assert!(seen["tls"]["cipher"].as_str().is_some_and(|cipher| cipher.contains("AES")), "{seen}");
-    let name = if site.server == Server::Lighttpd { Value::Null } else { json!("localhost") };
+    let name = if site.front.server == Server::Lighttpd { Value::Null } else { json!("localhost") };
     assert_eq!(seen["tls"]["server_name"], name);
-    let addr = if site.server == Server::Caddy { Value::Null } else { json!("127.0.0.1") };
+    let addr = if site.front.server == Server::Caddy { Value::Null } else { json!(site.ip()) };
     assert_eq!(seen["server_addr"], addr);
     assert_eq!(seen["cert"], Value::Null);
 }
@@ -92,7 +104,7 @@ fn in_the_clear_whatever_the_headers_say(site: &Site) {
 /// A target with a scheme of its own; HAProxy and lighttpd refuse it.
 fn in_the_clear_whatever_the_target_says(site: &Site) {
     let answer = site.ask(Request::clear("https://localhost:443/x"));
-    match site.server {
+    match site.front.server {
         Server::Haproxy | Server::Lighttpd => assert_eq!(answer.status, 400),
         _ => assert_eq!(answer.seen()["scheme"], "http"),
     }
@@ -109,7 +121,7 @@ fn a_certificate_that_was_verified(site: &Site) {
 fn a_certificate_that_nobody_signed(site: &Site) {
     match site.try_ask(Request::tls("/").certificate("rogue")) {
         Some(answer) => assert_eq!(answer.seen()["cert"], Value::Null),
-        None => assert_eq!(site.server, Server::Caddy),
+        None => assert_eq!(site.front.server, Server::Caddy),
     }
 }
 
@@ -138,7 +150,7 @@ fn a_user_where_nobody_asks(site: &Site) {
 /// What is configured otherwise does, behind nginx and HAProxy.
 fn a_user_where_nobody_checks(site: &Site) {
     let seen = site.ask(Request::clear("/unchecked").basic("admin:guess")).seen();
-    let is_fooled = matches!(site.server, Server::Nginx | Server::Haproxy);
+    let is_fooled = matches!(site.front.server, Server::Nginx | Server::Haproxy);
     let user = if is_fooled { json!("admin") } else { Value::Null };
     assert_eq!(seen["user"], user);
 }
@@ -152,19 +164,27 @@ fn only_the_server_knows_the_secret(site: &Site) {
         "{seen}"
     );
     let directly = RUNTIME.block_on(async {
-        let io = TcpStream::connect(site.application).await.expect("the application listens");
-        WebServer::new(io).get("/").await.status()
+        match site.application() {
+            Application::Tcp(addr) => past_the_server(TcpStream::connect(addr).await).await,
+            Application::Unix(path) => past_the_server(UnixStream::connect(path).await).await,
+        }
     });
     assert_eq!(directly, 403);
+}
+
+async fn past_the_server(io: io::Result<impl AsyncRead + AsyncWrite + Unpin>) -> StatusCode {
+    WebServer::new(io.expect("the application listens")).get("/").await.status()
 }
 
 /// Caddy shows nothing of it, and HAProxy 2.6 gets nothing, for it would crash.
 fn lines_for_the_error_log(site: &Site) {
     assert_eq!(site.ask(Request::clear("/log")).status, 200);
-    let prefix = match site.server {
+    let prefix = match site.front.server {
         Server::Nginx => "FastCGI sent in stderr: \"",
         Server::Apache => "AH01071: Got error '",
+        Server::ModFcgid => "mod_fcgid: stderr: ",
         Server::Lighttpd => "FastCGI-stderr:",
+        Server::Haproxy if site.front.takes_stderr() => "",
         Server::Caddy | Server::Haproxy => return,
     };
     let log = site.log();
@@ -197,17 +217,17 @@ const FORGED: &[&str] = &[
 
 /// A site that starts with the first probe that needs it.
 struct LazySite {
-    server: Server,
+    front: Front,
     site: OnceLock<Result<Site, String>>,
 }
 
 impl LazySite {
-    fn new(server: Server) -> Arc<Self> {
-        Arc::new(Self { server, site: OnceLock::new() })
+    fn new(front: Front) -> Arc<Self> {
+        Arc::new(Self { front, site: OnceLock::new() })
     }
 
     fn run(&self, probe: Probe) -> Result<(), Failed> {
-        let started = || Site::start(self.server).map_err(|error| error.to_string());
+        let started = || Site::start(self.front).map_err(|error| error.to_string());
         let site = self.site.get_or_init(started).as_ref()?;
         probe(site);
         Ok(())
@@ -221,3 +241,4 @@ impl Site {
 }
 
 const BOUND: Duration = Duration::from_secs(20);
+const THREADS: usize = 8;

@@ -1,55 +1,89 @@
 //! The web servers, configured as the documentation of the types tells.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 
-use crate::app::SECRET;
+use crate::app::{PROCESS, SECRET};
+use crate::debian::{Debian, Place};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
     Nginx,
     Caddy,
     Apache,
+    /// Apache that starts the application itself.
+    ModFcgid,
     Haproxy,
     Lighttpd,
 }
 
+/// A server of a release.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Front {
+    pub(crate) server: Server,
+    pub(crate) debian: Debian,
+}
+
+impl Front {
+    pub(crate) const ALL: [Self; 9] = {
+        use {Debian::*, Server::*};
+        [
+            Self { server: Nginx, debian: Bookworm },
+            Self { server: Nginx, debian: Trixie },
+            Self { server: Caddy, debian: Bookworm },
+            Self { server: Apache, debian: Bookworm },
+            Self { server: ModFcgid, debian: Bookworm },
+            Self { server: Haproxy, debian: Bookworm },
+            Self { server: Haproxy, debian: Trixie },
+            Self { server: Lighttpd, debian: Bookworm },
+            Self { server: Lighttpd, debian: Trixie },
+        ]
+    };
+
+    /// Whether an application may write to the error log through it. HAProxy 2.6 crashes then.
+    pub(crate) fn takes_stderr(self) -> bool {
+        self.server != Server::Haproxy || self.debian != Debian::Bookworm
+    }
+}
+
+/// As in `nginx/trixie`.
+impl fmt::Display for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:?}/{:?}", self.server, self.debian);
+        f.write_str(&text.to_lowercase())
+    }
+}
+
 /// Where a server listens, in the clear and with TLS, and what is behind it.
 pub(crate) struct Wiring<'a> {
-    pub(crate) dir: &'a Path,
+    pub(crate) place: &'a Place,
     pub(crate) clear: SocketAddr,
     pub(crate) tls: SocketAddr,
     pub(crate) application: SocketAddr,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Nginx, Self::Caddy, Self::Apache, Self::Haproxy, Self::Lighttpd];
-
     pub(crate) fn command(self, wiring: &Wiring<'_>) -> io::Result<Command> {
-        let config = wiring.dir.join("config");
-        fs::write(&config, wiring.fill(self.config()))?;
+        let place = wiring.place;
+        let (home, config) = (place.home(), place.write("config", &wiring.fill(&self.config()))?);
         wiring.write_passwords()?;
-        let mut command = Command::new(self.program());
+        let mut command = place.command(self.program());
         match self {
-            Self::Nginx => {
-                command.arg("-p").arg(wiring.dir).arg("-c").arg(config).args(["-e", "stderr"])
-            }
+            Self::Nginx => command.args(["-p", &home, "-c", &config, "-e", "stderr"]),
             Self::Caddy => {
-                command.env("APP_SECRET", SECRET).env("HASH", caddys_hash()?);
-                command.envs(
-                    ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, wiring.dir)),
-                );
-                command.args(["run", "--adapter", "caddyfile", "--config"]).arg(config)
+                command.env("APP_SECRET", SECRET).env("HASH", caddys_hash(place)?);
+                let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+                command.envs(homes.map(|name| (name, home.clone())));
+                command.args(["run", "--adapter", "caddyfile", "--config", &config])
             }
-            Self::Apache => {
-                command.arg("-d").arg(wiring.dir).arg("-f").arg(config).arg("-DFOREGROUND")
+            Self::Apache | Self::ModFcgid => {
+                command.args(["-d", &home, "-f", &config, "-DFOREGROUND"])
             }
-            Self::Haproxy => command.arg("-db").arg("-f").arg(config),
-            Self::Lighttpd => command.arg("-D").arg("-f").arg(config),
+            Self::Haproxy => command.args(["-db", "-f", &config]),
+            Self::Lighttpd => command.args(["-D", "-f", &config]),
         };
         Ok(command)
     }
@@ -58,19 +92,20 @@ impl Server {
         match self {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
-            Self::Apache => "apache2",
+            Self::Apache | Self::ModFcgid => "apache2",
             Self::Haproxy => "haproxy",
             Self::Lighttpd => "lighttpd",
         }
     }
 
-    fn config(self) -> &'static str {
+    fn config(self) -> String {
         match self {
-            Self::Nginx => NGINX,
-            Self::Caddy => CADDY,
-            Self::Apache => APACHE,
-            Self::Haproxy => HAPROXY,
-            Self::Lighttpd => LIGHTTPD,
+            Self::Nginx => NGINX.to_owned(),
+            Self::Caddy => CADDY.to_owned(),
+            Self::Apache => APACHE.replace("MODULE", PROXY_FCGI).replace("PASS", PROXY_PASS),
+            Self::ModFcgid => APACHE.replace("MODULE", FCGID).replace("PASS", SCRIPT_ALIAS),
+            Self::Haproxy => HAPROXY.to_owned(),
+            Self::Lighttpd => LIGHTTPD.to_owned(),
         }
     }
 }
@@ -78,7 +113,9 @@ impl Server {
 impl Wiring<'_> {
     fn fill(&self, config: &str) -> String {
         config
-            .replace("DIR", &self.dir.display().to_string())
+            .replace("PROCESS", PROCESS)
+            .replace("DIR", &self.place.home())
+            .replace("LISTEN_IP", &self.clear.ip().to_string())
             .replace("CLEAR_PORT", &self.clear.port().to_string())
             .replace("TLS_PORT", &self.tls.port().to_string())
             .replace("APPLICATION_PORT", &self.application.port().to_string())
@@ -88,14 +125,15 @@ impl Wiring<'_> {
     }
 
     fn write_passwords(&self) -> io::Result<()> {
-        fs::write(self.dir.join("passwords"), "alice:wonder\n")?;
+        let dir = self.place.dir();
+        fs::write(dir.join("passwords"), "alice:wonder\n")?;
         let hash = output(Command::new("openssl").args(["passwd", "-apr1", "wonder"]))?;
-        fs::write(self.dir.join("hashes"), format!("alice:{hash}"))
+        fs::write(dir.join("hashes"), format!("alice:{hash}"))
     }
 }
 
-fn caddys_hash() -> io::Result<String> {
-    let hash = output(Command::new("caddy").args(["hash-password", "--plaintext", "wonder"]))?;
+fn caddys_hash(place: &Place) -> io::Result<String> {
+    let hash = output(place.command("caddy").args(["hash-password", "--plaintext", "wonder"]))?;
     Ok(hash.trim().to_owned())
 }
 
@@ -140,8 +178,8 @@ http {
     }
 
     server {
-        listen 127.0.0.1:CLEAR_PORT;
-        listen 127.0.0.1:TLS_PORT ssl;
+        listen LISTEN_IP:CLEAR_PORT;
+        listen LISTEN_IP:TLS_PORT ssl;
         ssl_certificate DIR/server.pem;
         ssl_certificate_key DIR/server.key;
         ssl_client_certificate DIR/ca.pem;
@@ -160,7 +198,7 @@ const CADDY: &str = r#"
 {
 	admin off
 	auto_https off
-	default_bind 127.0.0.1
+	default_bind LISTEN_IP
 	grace_period 1s
 	skip_install_trust
 }
@@ -209,34 +247,58 @@ LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
 LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
 LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+MODULE
 LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
 LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
-Listen 127.0.0.1:CLEAR_PORT
-Listen 127.0.0.1:TLS_PORT
+Listen LISTEN_IP:CLEAR_PORT
+Listen LISTEN_IP:TLS_PORT
 SetEnv APP_SECRET "SECRET_VALUE"
-ProxyPass / fcgi://APPLICATION/
+PASS
 <Location /members>
     AuthType Basic
     AuthName members
     AuthUserFile DIR/hashes
     Require valid-user
 </Location>
-<VirtualHost 127.0.0.1:TLS_PORT>
+<VirtualHost LISTEN_IP:TLS_PORT>
     SSLEngine on
     SSLCertificateFile DIR/server.pem
     SSLCertificateKeyFile DIR/server.key
     SSLCACertificateFile DIR/ca.pem
     SSLVerifyClient optional_no_ca
     SSLOptions +StdEnvVars +ExportCertData
-    ProxyPass / fcgi://APPLICATION/
+    PASS
 </VirtualHost>
 "#;
 
+const PROXY_FCGI: &str = "
+LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
+LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+";
+
+const PROXY_PASS: &str = "ProxyPass / fcgi://APPLICATION/";
+
+const FCGID: &str = "
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
+FcgidIPCDir DIR/sockets
+FcgidProcessTableFile DIR/processes
+FcgidInitialEnv PROCESS 1
+<Directory DIR>
+    SetHandler fcgid-script
+    Options +ExecCGI
+</Directory>
+";
+
+const SCRIPT_ALIAS: &str = "ScriptAlias / DIR/app/";
+
 const HAPROXY: &str = r#"
+global
+    log stdout format raw local0
+
 defaults
     mode http
+    log global
     timeout connect 5s
     timeout client 20s
     timeout server 20s
@@ -246,6 +308,7 @@ userlist members
 
 fcgi-app app
     docroot /
+    log-stderr global
     set-param APP_SECRET SPACED
     set-param SERVER_ADDR %[dst]
     set-param SSL_PROTOCOL %[ssl_fc_protocol] if { ssl_fc }
@@ -259,8 +322,8 @@ fcgi-app app
     set-param SSL_CLIENT_CERT %[ssl_c_der,base64] if { ssl_c_used }
 
 frontend web
-    bind 127.0.0.1:CLEAR_PORT
-    bind 127.0.0.1:TLS_PORT ssl crt DIR/both.pem ca-file DIR/ca.pem verify optional crt-ignore-err all ca-ignore-err all
+    bind LISTEN_IP:CLEAR_PORT
+    bind LISTEN_IP:TLS_PORT ssl crt DIR/both.pem ca-file DIR/ca.pem verify optional crt-ignore-err all ca-ignore-err all
     http-request auth if { path /members } !{ http_auth(members) }
     # But where a password is asked for, and where this test wants it otherwise.
     http-request del-header authorization unless { path /members /unchecked }
@@ -275,14 +338,14 @@ const LIGHTTPD: &str = r#"
 server.modules = ( "mod_openssl", "mod_auth", "mod_authn_file", "mod_setenv", "mod_fastcgi" )
 server.document-root = "DIR"
 server.errorlog = "DIR/error.log"
-server.bind = "127.0.0.1"
+server.bind = "LISTEN_IP"
 server.port = CLEAR_PORT
 setenv.set-environment = ( "APP_SECRET" => "SECRET_VALUE" )
 auth.backend = "plain"
 auth.backend.plain.userfile = "DIR/passwords"
 auth.require = ( "/members" => ( "method" => "basic", "realm" => "members", "require" => "valid-user" ) )
 fastcgi.server = ( "/" => (( "host" => "127.0.0.1", "port" => APPLICATION_PORT, "check-local" => "disable", "fix-root-scriptname" => "enable" )) )
-$SERVER["socket"] == "127.0.0.1:TLS_PORT" {
+$SERVER["socket"] == "LISTEN_IP:TLS_PORT" {
     ssl.engine = "enable"
     ssl.pemfile = "DIR/both.pem"
     ssl.ca-file = "DIR/ca.pem"

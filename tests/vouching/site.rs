@@ -1,74 +1,95 @@
 //! A web server with the application behind it, in a directory with all that they need.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 use std::{fs, thread};
 
-use tempfile::TempDir;
-
 use crate::client::{Answer, Request};
+use crate::debian::Place;
 use crate::process::{POLL, Process, free_address};
-use crate::server::{Server, Wiring};
+use crate::server::{Front, Server, Wiring};
 use crate::{BOUND, RUNTIME, app};
 
 /// Dropping it ends the server.
 pub(crate) struct Site {
-    pub(crate) server: Server,
-    pub(crate) application: SocketAddr,
+    pub(crate) front: Front,
+    application: SocketAddr,
     clear: SocketAddr,
     tls: SocketAddr,
     process: Process,
-    dir: TempDir,
+    place: Place,
+}
+
+/// Where an application listens.
+pub(crate) enum Application {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 impl Site {
     /// Starts the server, on other ports if someone was faster.
-    pub(crate) fn start(server: Server) -> io::Result<Self> {
-        let mut site = Self::attempt(server)?;
+    pub(crate) fn start(front: Front) -> io::Result<Self> {
+        let mut site = Self::attempt(front)?;
         for _ in 1..START_ATTEMPTS {
             if site.is_ready() {
                 return Ok(site);
             }
-            site = Self::attempt(server)?;
+            site = Self::attempt(front)?;
         }
         match site.is_ready() {
             true => Ok(site),
-            false => Err(io::Error::other(format!("{server:?} does not start:\n{}", site.log()))),
+            false => Err(io::Error::other(format!("{front} does not start:\n{}", site.log()))),
         }
     }
 
-    fn attempt(server: Server) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("tower-fastcgi-").tempdir()?;
-        // Apache's workers are another user's, when it is started by root.
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
-        make_certificates(dir.path())?;
-        let stderr = (server != Server::Haproxy).then_some(4096);
+    fn attempt(front: Front) -> io::Result<Self> {
+        let place = Place::new(front.debian)?;
+        make_certificates(place.dir())?;
+        if front.server == Server::ModFcgid {
+            fs::copy(std::env::current_exe()?, place.dir().join("app"))?;
+        }
+        let stderr = front.takes_stderr().then_some(4096);
         let application = RUNTIME.block_on(app::start(stderr))?;
         let (clear, tls) = (free_address()?, free_address()?);
-        let wiring = Wiring { dir: dir.path(), clear, tls, application };
-        let process = Process::spawn(&mut server.command(&wiring)?, &dir.path().join("log"))?;
-        Ok(Self { server, application, clear, tls, process, dir })
+        let wiring = Wiring { place: &place, clear, tls, application };
+        let mut command = front.server.command(&wiring)?;
+        let process = Process::spawn(&mut command, &place.dir().join("log"))?;
+        Ok(Self { front, application, clear, tls, process, place })
+    }
+
+    /// The server's own address.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.clear.ip()
+    }
+
+    /// Where whoever goes past the server finds the application.
+    pub(crate) fn application(&self) -> Application {
+        if self.front.server != Server::ModFcgid {
+            return Application::Tcp(self.application);
+        }
+        let sockets = fs::read_dir(self.place.dir().join("sockets")).expect("mod_fcgid made it");
+        let socket = sockets.flatten().next().expect("the application is running");
+        Application::Unix(socket.path())
     }
 
     /// The answer, if there is one.
     pub(crate) fn try_ask(&self, request: Request) -> Option<Answer> {
         let address = if request.is_tls { self.tls } else { self.clear };
-        request.send(address.port(), self.dir.path())
+        request.send(address, self.place.dir())
     }
 
     /// A certificate of the client, as the library writes them.
     pub(crate) fn certificate(&self, name: &str) -> String {
-        let path = self.dir.path().join(format!("{name}.pem"));
+        let path = self.place.dir().join(format!("{name}.pem"));
         fs::read_to_string(path).expect("it was made")
     }
 
     /// All that the server wrote.
     pub(crate) fn log(&self) -> String {
-        let file = fs::read_to_string(self.dir.path().join("error.log")).unwrap_or_default();
+        let file = fs::read_to_string(self.place.dir().join("error.log")).unwrap_or_default();
         self.process.log() + &file
     }
 

@@ -92,8 +92,6 @@ impl Running {
 
     fn attempt(front: &Front) -> io::Result<Self> {
         let place = Place::new(front.debian)?;
-        // Apache's workers are another user's, when it is started by root.
-        site::open_to_all(place.dir())?;
         let listens = [free_address()?, free_address()?, free_address()?];
         let (http, fastcgi) = (app::start_http()?, app::start_fastcgi()?);
         let program = front.program;
