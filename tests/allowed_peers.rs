@@ -1,17 +1,25 @@
 //! Who is let in, and by which tricks nobody is.
 
 mod in_memory;
+mod web_server;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
+use bytes::Bytes;
+use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tower_fastcgi::listener::{AllowedPeers, AnyListener, Listener, OnlyFrom, Peer, TcpOptions};
+use tower_fastcgi::serve;
+use tower_fastcgi::server::{Builder, Observer};
 
 use self::in_memory::InMemory;
+use self::web_server::WebServer;
 
 async fn within_bounds<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(10), future).await.expect("done within 10 seconds")
@@ -124,6 +132,76 @@ async fn an_unknown_peer_is_on_no_list() {
     let everybody = peers("0.0.0.0/0,::/0,uid:0,gid:0");
     let mut listener = OnlyFrom::new(listener, everybody);
     assert!(refuses(&mut listener, network.connect()).await);
+}
+
+/// What an application tells of its connections.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<&'static str>>>);
+
+impl Told {
+    fn add(&self, what: &'static str) {
+        self.0.lock().unwrap().push(what);
+    }
+}
+
+impl Observer for Told {
+    fn connection_refused(&self) {
+        self.add("refused");
+    }
+
+    fn connection_opened(&self) {
+        self.add("opened");
+    }
+
+    fn request_began(&self) {
+        self.add("began");
+    }
+}
+
+/// A whole request waits when the connection is accepted, and nobody looks at it.
+#[tokio::test]
+async fn what_a_refused_peer_sends_reaches_nobody() {
+    let told = Told::default();
+    let app = Router::new().fallback({
+        let told = told.clone();
+        async move || told.add("handled")
+    });
+    let mut builder = Builder::new();
+    builder.observer(told.clone());
+    let socket = TcpListener::bind("[::]:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let listener = OnlyFrom::new(OnlyFrom::new(socket, peers("::1,127.0.0.1")), peers("::1"));
+    let server = tokio::spawn(serve(listener, app).with_builder(builder).into_future());
+
+    for _ in 0..2 {
+        let mut refused = within_bounds(TcpStream::connect(("127.0.0.1", port))).await.unwrap();
+        let request = WebServer::new(tokio::io::empty()).head(&Request::new(Bytes::new()));
+        let _ = within_bounds(refused.write_all(&request)).await;
+        let mut answer = Vec::new();
+        // With what it wrote unread, TCP is reset.
+        let _ = within_bounds(refused.read_to_end(&mut answer)).await;
+        assert!(answer.is_empty());
+    }
+    let admitted = within_bounds(TcpStream::connect(("::1", port))).await.unwrap();
+    assert_eq!(WebServer::new(admitted).get("/").await.status(), 200);
+    assert_eq!(*told.0.lock().unwrap(), ["refused", "refused", "opened", "began", "handled"]);
+    server.abort();
+}
+
+#[tokio::test]
+async fn the_listeners_of_bind_tell_whom_they_refuse() {
+    let told = Told::default();
+    let mut builder = Builder::new();
+    builder.observer(told.clone());
+    let mut options = TcpOptions::new("127.0.0.1:0");
+    let listener = options.only_from(peers("192.0.2.1")).bind().await.unwrap();
+    let addr = addr(&listener);
+    let app: Router = Router::new();
+    let server = tokio::spawn(serve(listener, app).with_builder(builder).into_future());
+    let mut client = within_bounds(TcpStream::connect(addr)).await.unwrap();
+    assert_eq!(within_bounds(client.read(&mut [0])).await.unwrap(), 0);
+    assert_eq!(*told.0.lock().unwrap(), ["refused"]);
+    server.abort();
 }
 
 /// A connection that is refused is there whenever one is asked for.

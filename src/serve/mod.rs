@@ -195,7 +195,11 @@ impl<L: Listener, S: SendService> Serve<L, S> {
         self.builder.with_default_timer(TokioTimer::new());
         self.builder.leave_foreign(self.http.is_beside());
         let seats = self.max_connections.map(Seats::new);
+        let observers = self.builder.observers().clone();
         let connections = Connections::new(self.builder, self.http, self.service, seats);
+        if let Some(observer) = observers.get() {
+            self.listener.observe(observer);
+        }
         let mut acceptor = Acceptor::new(self.listener, connections);
         tokio::select! {
             biased;

@@ -287,6 +287,11 @@ impl<E> Builder<E> {
     }
 
     #[cfg(feature = "tokio")]
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.config.observers
+    }
+
+    #[cfg(feature = "tokio")]
     pub(crate) fn leave_foreign(&mut self, leaves_foreign: bool) {
         self.config.leaves_foreign = leaves_foreign;
     }

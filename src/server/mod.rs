@@ -33,6 +33,8 @@ pub use self::exec::{ExchangeExec, InPlace};
 #[cfg(feature = "tokio")]
 pub(crate) use self::graceful::Watched;
 pub use self::graceful::{GracefulConnection, GracefulShutdown};
+#[cfg(feature = "tokio")]
+pub(crate) use self::observe::Observers;
 pub use self::observe::{Observer, RequestEnd};
 pub use self::service::HttpService;
 pub use self::stderr::Stderr;

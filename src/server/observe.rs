@@ -41,6 +41,12 @@ use crate::trace::{Span, are_spans_wanted, debug, debug_span};
 /// Builder::new().observer(Metrics::default());
 /// ```
 pub trait Observer: Send + Sync + 'static {
+    /// A listener has closed a connection because its peer is not on the list of those who may connect
+    /// (`listener::AllowedPeers`), before a byte of it was read. It is never told of again.
+    ///
+    /// `serve` has its listener tell this. Called where connections are accepted, so a flood of them calls it as often.
+    fn connection_refused(&self) {}
+
     /// A connection is being served from now on.
     fn connection_opened(&self) {}
 
@@ -73,11 +79,27 @@ pub struct RequestEnd {
 
 /// The observer of a builder, if it has one.
 #[derive(Clone, Default)]
-pub(super) struct Observers(Option<Arc<dyn Observer>>);
+pub(crate) struct Observers(Option<Arc<dyn Observer>>);
+
+impl From<Arc<dyn Observer>> for Observers {
+    fn from(observer: Arc<dyn Observer>) -> Self {
+        Self(Some(observer))
+    }
+}
 
 impl Observers {
     pub(super) fn new(observer: impl Observer) -> Self {
         Self(Some(Arc::new(observer)))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn get(&self) -> Option<Arc<dyn Observer>> {
+        self.0.clone()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refuse_connection(&self) {
+        self.0.iter().for_each(|observer| observer.connection_refused());
     }
 
     pub(super) fn open_connection(&self) -> ObservedConnection {

@@ -3,6 +3,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::gate::Gate;
 use super::unix::{self, UnixSocket, UnixStream};
 use super::{AllowedPeers, Listener, Peer, tcp};
+use crate::server::Observer;
 
 /// The listener that [`bind`](super::bind) makes: on a TCP address or on a Unix socket.
 #[derive(Debug)]
@@ -81,6 +83,10 @@ impl Listener for AnyListener {
 
     fn peer(&self, io: &AnyIo, addr: &AnyAddr) -> Peer {
         peer(io, addr)
+    }
+
+    fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.gate.observe(observer);
     }
 
     fn withdraw(&mut self) {

@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -6,6 +7,7 @@ use tokio::task::yield_now;
 
 use super::{AllowedPeers, AnyAddr, Listener, Peer};
 use crate::log_limit::LogLimit;
+use crate::server::{Observer, Observers};
 use crate::trace::warn;
 
 /// A listener that accepts the connections of [`AllowedPeers`] only, and closes others before a byte of them is read.
@@ -69,6 +71,11 @@ impl<L: Listener> Listener for OnlyFrom<L> {
         self.listener.peer(io, addr)
     }
 
+    fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.gate.observe(observer.clone());
+        self.listener.observe(observer);
+    }
+
     fn withdraw(&mut self) {
         self.listener.withdraw();
     }
@@ -83,6 +90,7 @@ impl<L: Listener> Listener for OnlyFrom<L> {
 pub(super) struct Gate {
     lists: Vec<AllowedPeers>,
     refused: LogLimit,
+    observers: Observers,
     /// How many were refused since the last rest.
     in_a_row: AtomicUsize,
 }
@@ -92,10 +100,15 @@ impl Gate {
         self.lists.push(peers);
     }
 
-    /// Asked once for each connection: it logs whom it refuses.
+    pub(super) fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.observers = observer.into();
+    }
+
+    /// Asked once for each connection: it logs and tells whom it refuses.
     pub(super) fn admits(&self, peer: Peer) -> bool {
         let is_admitted = self.lists.iter().all(|peers| peers.admits(peer));
         if !is_admitted {
+            self.observers.refuse_connection();
             if let Some(withheld) = self.refused.pass() {
                 warn!(%peer, others_since_the_last_line = withheld, "connection refused: its peer is not on the list");
             }

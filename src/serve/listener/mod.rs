@@ -29,6 +29,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -44,6 +45,7 @@ pub use self::tcp::TcpOptions;
 #[cfg(unix)]
 #[cfg_attr(docsrs, doc(cfg(unix)))]
 pub use self::unix::UnixOptions;
+use crate::server::Observer;
 
 /// Listens at `address`.
 ///
@@ -180,6 +182,14 @@ pub trait Listener: Send + 'static {
     fn peer(&self, io: &Self::Io, addr: &Self::Addr) -> Peer {
         let _ = (io, addr);
         Peer::Unknown
+    }
+
+    /// Takes whom to tell, with [`connection_refused`](Observer::connection_refused), of connections that this listener refuses.
+    ///
+    /// [`serve`](crate::serve()) calls it once, before it accepts, if its builder has an observer. Does nothing unless implemented.
+    /// [`OnlyFrom`] and the listeners that [`bind`] makes tell of those who are not on their lists.
+    fn observe(&mut self, observer: Arc<dyn Observer>) {
+        let _ = observer;
     }
 
     /// Makes that nobody connects any more, while [`accept`](Self::accept) still yields those who have.
