@@ -93,6 +93,7 @@ async fn tell(
     headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Json<Value> {
+    println!("served");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let params: BTreeMap<_, _> =
         params.iter().map(|(name, value)| (text(name), text(value))).collect();

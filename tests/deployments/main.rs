@@ -4,15 +4,18 @@
 //! Runs when `TOWER_FASTCGI_SERVERS=1`; what is not installed is then a failure. Otherwise each trial is named and left out.
 
 mod app;
+mod balancing;
 mod client;
 #[path = "../servers/web_servers/config.rs"]
 mod config;
 mod mount;
+mod pages;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
 mod site;
 mod software;
+mod table;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,11 +32,16 @@ fn main() -> ExitCode {
             }
         };
     }
-    let arguments = Arguments::from_args();
+    let (own, others): (Vec<_>, Vec<_>) =
+        std::env::args().partition(|argument| argument == "--write");
+    if !own.is_empty() {
+        pages::write();
+    }
+    let arguments = Arguments::from_iter(others);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
-    let trials: Vec<Trial> = mount::trials().collect();
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let trials: Vec<Trial> = mount::trials().chain(balancing::trials()).collect();
+    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled));
+    libtest_mimic::run(&arguments, trials.chain(pages::trials()).collect()).exit_code()
 }
 
 /// Nothing here takes so long on a slow machine.

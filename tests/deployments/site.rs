@@ -28,7 +28,6 @@ pub(crate) struct Site {
 /// A process of the application.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) process: Process,
 }
@@ -43,7 +42,7 @@ impl Instance {
             let log = dir.join(format!("{name}.{attempt}.log"));
             let mut process = Process::spawn(command.current_dir(dir), &log)?;
             if wait_for(&mut process, |process| process.log().contains("listening")) {
-                return Ok(Self { name: name.to_owned(), address, process });
+                return Ok(Self { address, process });
             }
             last = process.log_tail();
         }

@@ -102,10 +102,9 @@ impl Software {
     }
 }
 
-/// Without workers of another user's, so that it runs as the user who runs the test.
 const NGINX: &str = "\
 daemon off;
-master_process off;
+worker_processes 2;
 pid DIR/pid;
 error_log stderr notice;
 events {}
