@@ -8,12 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, io};
 
-use axum::extract::{ConnectInfo, OriginalUri, Path, State};
+use axum::body::to_bytes;
+use axum::extract::{ConnectInfo, OriginalUri, Path, Request, State};
 use axum::response::sse::{Event, Sse};
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use futures_util::stream::{self, Stream, StreamExt};
-use http::{HeaderMap, Method, Uri};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tower_fastcgi::server::{Builder, UriSource};
@@ -84,31 +84,30 @@ async fn until_there_is(file: &str) {
 
 async fn tell(
     State(name): State<String>,
-    method: Method,
-    uri: Uri,
     OriginalUri(whole): OriginalUri,
     prefix: MountPrefix,
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     params: Params,
-    headers: HeaderMap,
-    body: axum::body::Bytes,
+    request: Request,
 ) -> Json<Value> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map(|body| body.len());
     println!("served");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let params: BTreeMap<_, _> =
         params.iter().map(|(name, value)| (text(name), text(value))).collect();
     let headers: BTreeMap<_, _> =
-        headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes()))).collect();
+        parts.headers.iter().map(|(name, value)| (name.as_str(), text(value.as_bytes()))).collect();
     Json(json!({
         "name": name,
-        "method": method.as_str(),
-        "uri": uri.to_string(),
+        "method": parts.method.as_str(),
+        "uri": parts.uri.to_string(),
         "whole": whole.to_string(),
         "prefix": prefix.as_str(),
         "client": client.ip().to_string(),
         "params": params,
         "headers": headers,
-        "body": body.len(),
+        "body": body.ok(),
     }))
 }
 

@@ -18,7 +18,7 @@ use crate::BOUND;
 use crate::client::{self, Connection};
 use crate::config::replace;
 use crate::process::POLL;
-use crate::site::{Instance, Site, directory};
+use crate::site::{Instance, Site, directory, ends};
 use crate::software::Software;
 use crate::table::{Balancer, Event, Loss, Losses, Row, rows};
 
@@ -50,20 +50,8 @@ fn ends_well(site: &mut Site, event: Event) {
             assert!(added.process.log().contains("served"), "it gets requests");
         }
         Event::Ended | Event::Drained => {
-            let status = exit_status(&mut site.instances[0]);
-            assert!(status.success(), "{status}");
+            assert!(ends(&mut site.instances[0].process), "nothing holds the end up");
         }
-    }
-}
-
-fn exit_status(instance: &mut Instance) -> std::process::ExitStatus {
-    let deadline = Instant::now() + BOUND;
-    loop {
-        match instance.process.exited() {
-            Some(status) => return status,
-            None => assert!(Instant::now() < deadline, "nothing holds the end up"),
-        }
-        thread::sleep(POLL);
     }
 }
 
@@ -75,11 +63,13 @@ fn start(row: Row) -> io::Result<Site> {
         instances.push(Instance::start(dir.path(), &number.to_string())?);
     }
     let addresses: Vec<_> = instances.iter().map(|instance| instance.address).collect();
-    let configure =
-        |address, dir: &Path| configuration(row.balancer, address, dir, &addresses, false);
+    let command = |address: SocketAddr, dir: &Path| {
+        let site = configuration(row.balancer, address, dir, &addresses, false);
+        row.balancer.software.command(dir, address.ip(), &site)
+    };
     let is_ready =
         |address| client::get(address, "/", &[]).is_ok_and(|answer| answer.status == 200);
-    Site::with(row.balancer.software, dir, instances, configure, is_ready)
+    Site::with(dir, instances, command, is_ready)
 }
 
 /// The file for so many instances, changed as it tells to.

@@ -74,6 +74,7 @@ impl Connection {
         let mut answer = Answer { status, head, body: String::new() };
         answer.body = match answer.header("content-length").map(str::parse) {
             Some(Ok(length)) => self.exactly(length)?,
+            _ if status == 204 => String::new(),
             _ if answer.header("transfer-encoding").is_some() => self.chunks()?,
             _ => {
                 let mut body = String::new();

@@ -35,19 +35,29 @@ pub(crate) struct Instance {
 impl Instance {
     /// Starts one on a port of its own. Its files are in the directory.
     pub(crate) fn start(dir: &Path, name: &str) -> io::Result<Self> {
-        let mut last = String::new();
-        for attempt in 0..START_ATTEMPTS {
+        let mut last = Ok(());
+        for _ in 0..START_ATTEMPTS {
             let address = free_address()?;
-            let mut command = app::command(&address.to_string(), name)?;
-            let log = dir.join(format!("{name}.{attempt}.log"));
-            let mut process = Process::spawn(command.current_dir(dir), &log)?;
-            if wait_for(&mut process, |process| process.log().contains("listening")) {
-                return Ok(Self { address, process });
+            match start(dir, name, &address.to_string()) {
+                Ok(process) => return Ok(Self { address, process }),
+                Err(error) => last = Err(error),
             }
-            last = process.log_tail();
         }
-        Err(io::Error::other(format!("the application does not start:\n{last}")))
+        last.and(Err(io::Error::other("no attempt")))
     }
+}
+
+/// Starts the application at that address.
+pub(crate) fn start(dir: &Path, name: &str, address: &str) -> io::Result<Process> {
+    let log = dir.join(format!("{name}.log"));
+    // Of an attempt before this one.
+    let _ = fs::remove_file(&log);
+    let mut process = Process::spawn(app::command(address, name)?.current_dir(dir), &log)?;
+    if wait_for(&mut process, |process| process.log().contains("listening")) {
+        return Ok(process);
+    }
+    let log = process.log_tail();
+    Err(io::Error::other(format!("the application does not start at {address}:\n{log}")))
 }
 
 /// A directory that other users' servers can read.
@@ -68,36 +78,31 @@ impl Site {
         let dir = directory()?;
         let instances = vec![Instance::start(dir.path(), "one")?];
         let application = instances[0].address;
-        Self::with(
-            software,
-            dir,
-            instances,
-            |address, dir| configure(address, application, dir),
-            is_ready,
-        )
+        let command = |address: SocketAddr, dir: &Path| {
+            software.command(dir, address.ip(), &configure(address, application, dir))
+        };
+        Self::with(dir, instances, command, is_ready)
     }
 
-    /// With these instances.
+    /// With these instances. `command` says how the server is started that is to listen at an address.
     pub(crate) fn with(
-        software: Software,
         dir: TempDir,
         instances: Vec<Instance>,
-        configure: impl Fn(SocketAddr, &Path) -> String,
+        command: impl Fn(SocketAddr, &Path) -> io::Result<Command>,
         is_ready: impl Fn(SocketAddr) -> bool,
     ) -> io::Result<Self> {
         let mut last = String::new();
         for _ in 0..START_ATTEMPTS {
             let address = free_address()?;
-            let site = configure(address, dir.path());
-            let mut command: Command = software.command(dir.path(), address.ip(), &site)?;
+            let mut command = command(address, dir.path())?;
             let mut server = Process::spawn(&mut command, &dir.path().join("log"))?;
             if wait_for(&mut server, |_| is_ready(address)) {
                 return Ok(Self { address, server, instances, dir });
             }
             let errors = fs::read_to_string(dir.path().join("error.log")).unwrap_or_default();
-            last = server.log_tail() + &errors;
+            last = format!("{:?}\n{}{errors}", command.get_program(), server.log_tail());
         }
-        Err(io::Error::other(format!("{software:?} does not start:\n{last}")))
+        Err(io::Error::other(format!("it does not start: {last}")))
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
@@ -115,6 +120,18 @@ pub(crate) fn wait_for(process: &mut Process, mut holds: impl FnMut(&mut Process
     while Instant::now() < deadline && process.exited().is_none() {
         if holds(process) {
             return true;
+        }
+        thread::sleep(POLL);
+    }
+    false
+}
+
+/// Waits until it has ended, and well.
+pub(crate) fn ends(process: &mut Process) -> bool {
+    let deadline = Instant::now() + BOUND;
+    while Instant::now() < deadline {
+        if let Some(status) = process.exited() {
+            return status.success();
         }
         thread::sleep(POLL);
     }
