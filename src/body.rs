@@ -35,7 +35,11 @@ pub struct Incoming {
 
 enum Inner {
     Empty,
-    Channel { channel: Arc<Channel>, remaining: Option<u64> },
+    Channel {
+        channel: Arc<Channel>,
+        remaining: Option<u64>,
+    },
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
     Http(HttpBody),
 }
 

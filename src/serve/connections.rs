@@ -144,6 +144,8 @@ where
 }
 
 /// A connection of either protocol.
+// Most speak FastCGI, and these are not to cost an allocation more.
+#[allow(clippy::large_enum_variant)]
 enum Served<I, S>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use hyper::rt::{Read, Write};
 
 use super::builder::Config;
@@ -162,9 +161,9 @@ where
 
     /// The transport, and what was read of it, if another protocol may take over.
     #[cfg(feature = "tokio")]
-    pub(crate) fn into_foreign(self) -> Option<(I, Bytes)> {
+    pub(crate) fn into_foreign(self) -> Option<(I, bytes::Bytes)> {
         let block = self.held.as_ref().filter(|_| self.is_foreign())?;
-        let begun = Bytes::copy_from_slice(block.rest());
+        let begun = bytes::Bytes::copy_from_slice(block.rest());
         Some((self.io, begun))
     }
 

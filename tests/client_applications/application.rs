@@ -63,17 +63,22 @@ impl Application {
         self.process.log_tail()
     }
 
-    /// Options for this application: PHP is told its script.
+    /// Options for this application.
     pub(crate) fn builder(&self) -> Builder {
+        let mut builder = Client::builder();
+        builder.environment(self.environment());
+        builder
+    }
+
+    /// PHP is told its script.
+    pub(crate) fn environment(&self) -> Environment {
         let mut environment = Environment::new();
         environment.remote_addr("192.0.2.7:50000".parse().expect("an address"));
         if self.kind.is_php() {
             environment.script_filename(programs().join("app.php").to_str().expect("a path"));
             environment.script_name("");
         }
-        let mut builder = Client::builder();
-        builder.environment(environment);
-        builder
+        environment
     }
 
     fn wait(&mut self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What is asked of each application.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +14,12 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tower_fastcgi::Error;
 use tower_fastcgi::client::{Builder, Client, Connect, ResponseBody, Stderr, UnknownLength};
+
+use tower_fastcgi::gateway::{self, Gateway};
 
 use crate::application::{Application, Kind};
 
@@ -57,6 +61,8 @@ pub(crate) fn all() -> Vec<Probe> {
         several_at_a_time_are_answered if |_| true,
         multiplexing_is_asked_for if |_| true,
         a_restart_costs_no_request if |kind| kind == Kind::PhpFpm,
+        the_gateway_forwards if |_| true,
+        who_leaves_the_gateway_harms_no_other if |_| true,
     ]
 }
 
@@ -287,6 +293,58 @@ async fn a_restart_costs_no_request(application: &Application) {
 
 type Connector = Box<dyn Fn() -> Connecting + Send + Sync>;
 type Connecting = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<UnixStream>>> + Send>>;
+
+/// Over HTTP/1.1, without and with chunks, which PHP can read only when they are gathered.
+async fn the_gateway_forwards(application: &Application) {
+    let addr = gateway(application).await;
+    let talk = async |request: &str| {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        io.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        io.read_to_string(&mut response).await.unwrap();
+        response
+    };
+    let rest = "Host: a.example\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\n";
+    let response = talk(&format!("GET /hello HTTP/1.1\r\n{rest}\r\n")).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(response.contains("hello"), "{response}");
+    let head = talk(&format!("HEAD /hello HTTP/1.1\r\n{rest}\r\n")).await;
+    assert!(head.ends_with("\r\n\r\n"), "{head}");
+    let missing = talk(&format!("GET /missing HTTP/1.1\r\n{rest}\r\n")).await;
+    assert!(missing.starts_with("HTTP/1.1 404 "), "{missing}");
+    let params = talk(&format!("GET /params?x=%41 HTTP/1.1\r\n{rest}\r\n")).await;
+    assert!(params.contains("REMOTE_ADDR=127.0.0.1"), "{params}");
+    assert!(params.contains(&format!("SERVER_PORT={}\n", addr.port())), "{params}");
+    assert!(params.contains("REQUEST_URI=/params?x=%41"), "{params}");
+    assert!(!params.contains("6.6.6.6"), "{params}");
+    let chunks = "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    let echo = talk(&format!("POST /echo HTTP/1.1\r\n{rest}{chunks}")).await;
+    assert!(echo.contains("abcde"), "{echo}");
+}
+
+async fn who_leaves_the_gateway_harms_no_other(application: &Application) {
+    let addr = gateway(application).await;
+    for _ in 0..8 {
+        let mut io = TcpStream::connect(addr).await.unwrap();
+        io.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    }
+    let mut io = TcpStream::connect(addr).await.unwrap();
+    io.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut response = String::new();
+    io.read_to_string(&mut response).await.unwrap();
+    assert!(response.contains("hello"), "{response}");
+}
+
+async fn gateway(application: &Application) -> SocketAddr {
+    let mut builder = Gateway::builder();
+    builder.environment(application.environment());
+    builder.client().unknown_length(UnknownLength::Buffer(1024));
+    let address = format!("unix:{}", application.socket().display());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(gateway::serve(listener, builder.build([address]).unwrap()).into_future());
+    addr
+}
 
 fn client(application: &Application) -> Client<AnyBody, impl Connect + use<>> {
     connect(&application.builder(), application).0

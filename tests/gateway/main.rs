@@ -1,0 +1,12 @@
+//! The gateway: HTTP in front, FastCGI behind it, over loopback TCP.
+
+mod application;
+mod bodies;
+mod failures;
+mod files;
+mod http1;
+mod http2;
+mod kit;
+mod params;
+mod refused;
+mod server;
