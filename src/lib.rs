@@ -105,6 +105,12 @@
 //! requests to FastCGI applications, php-fpm among them: the same protocol from the web server's side. Its module says what is sent
 //! and what is not.
 //!
+//! # Without a web server
+//!
+//! For development. With the feature `http`, `Serve::with_http` serves HTTP/1.1 and HTTP/2 on the same socket. With the feature `gateway`,
+//! [`gateway`](https://docs.rs/tower-fastcgi/latest/tower_fastcgi/gateway/index.html) stands between HTTP and FastCGI applications as a
+//! web server does.
+//!
 //! # Features
 //!
 //! - `tokio` (default): [`serve()`] and [`listener`].
@@ -114,6 +120,8 @@
 //! - `axum`: `ConnectInfo`, and the extractors for [`Params`], [`MountPrefix`] and the types in [`trust`].
 //! - `tracing-subscriber`: `server::StderrLayer`, which sends a request's warnings and errors to the web server's error log.
 //! - `client`: requests to FastCGI applications. `client::Client` needs `tokio` as well; `client::conn` does not.
+//! - `http`: `Serve::with_http`, HTTP on the same socket.
+//! - `gateway`: a development server from HTTP to FastCGI applications.
 //! - `full`: all of them.
 
 #![forbid(unsafe_code)]
