@@ -49,9 +49,7 @@ fn unsendable(error: &Error) -> Failure {
     let failure = Failure::new(Exit::Usage, error);
     match error.is_too_large() {
         true => failure.advise("send fewer or shorter headers and params"),
-        false => failure.advise(
-            "see what -H says of Content-Length and Host; a file must not change while it is sent",
-        ),
+        false => failure.advise("see what -H says of Content-Length and Host"),
     }
 }
 

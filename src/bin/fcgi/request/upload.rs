@@ -3,7 +3,7 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -51,7 +51,7 @@ impl Upload {
         };
         let content = match length {
             None if policy == UnknownLength::Buffer => Content::Whole(gather(rest).await?),
-            _ => Content::Streamed { rest, length },
+            _ => Content::Streamed { rest, length, sent: 0 },
         };
         let body = UploadBody { content, progress };
         body.progress.expect_upload(body.length());
@@ -74,8 +74,14 @@ impl Part {
         }
         // Standard input may be a file of which some has been read.
         let position = if metadata.is_file() { file.stream_position().unwrap_or(0) } else { 0 };
-        let length =
-            (metadata.is_file() && !strips).then(|| metadata.len().saturating_sub(position));
+        let length = metadata.is_file().then(|| metadata.len().saturating_sub(position));
+        // The system says so of files in /proc, too.
+        if length == Some(0) {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).map_err(unreadable)?;
+            return Ok(Self::Text(stripped(&content, strips)));
+        }
+        let length = length.filter(|_| !strips);
         Ok(Self::File { name, file, length, strips })
     }
 
@@ -195,7 +201,7 @@ pub(super) struct UploadBody {
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
-    Streamed { rest: mpsc::Receiver<io::Result<Bytes>>, length: Option<u64> },
+    Streamed { rest: mpsc::Receiver<io::Result<Bytes>>, length: Option<u64>, sent: u64 },
 }
 
 impl UploadBody {
@@ -211,7 +217,15 @@ impl UploadBody {
             Content::Whole(data) if data.is_empty() => Poll::Ready(None),
             // In pieces, so that progress can be told.
             Content::Whole(data) => Poll::Ready(Some(Ok(data.split_to(data.len().min(BLOCK))))),
-            Content::Streamed { rest, .. } => rest.poll_recv(cx),
+            Content::Streamed { rest, length, sent } => {
+                let next = ready!(rest.poll_recv(cx)).transpose()?;
+                *sent += next.as_ref().map_or(0, |data| data.len() as u64);
+                let is_other = |length| *sent > length || (next.is_none() && *sent < length);
+                match length.is_some_and(is_other) {
+                    true => Poll::Ready(Some(Err(io::Error::other(CHANGED)))),
+                    false => Poll::Ready(next.map(Ok)),
+                }
+            }
         }
     }
 }
@@ -238,12 +252,15 @@ impl Body for UploadBody {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(data) => SizeHint::with_exact(data.len() as u64),
-            Content::Streamed { length: Some(length), .. } => SizeHint::with_exact(*length),
+            Content::Streamed { length: Some(length), sent, .. } => {
+                SizeHint::with_exact(length.saturating_sub(*sent))
+            }
             Content::Streamed { length: None, .. } => SizeHint::default(),
         }
     }
 }
 
+const CHANGED: &str = "its length changed meanwhile";
 const BLOCK: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 4;
 const GATHERED_MAX: usize = 64 * 1024 * 1024;
