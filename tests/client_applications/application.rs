@@ -59,6 +59,11 @@ impl Application {
         self.folder.path().join("app.sock")
     }
 
+    /// As the command takes it.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.socket().display())
+    }
+
     pub(crate) fn log(&self) -> String {
         self.process.log_tail()
     }
@@ -75,7 +80,7 @@ impl Application {
         let mut environment = Environment::new();
         environment.remote_addr("192.0.2.7:50000".parse().expect("an address"));
         if self.kind.is_php() {
-            environment.script_filename(programs().join("app.php").to_str().expect("a path"));
+            environment.script_filename(script());
             environment.script_name("");
         }
         environment
@@ -94,6 +99,11 @@ impl Application {
         }
         Ok(())
     }
+}
+
+/// What PHP is told to run.
+pub(crate) fn script() -> String {
+    programs().join("app.php").to_str().expect("a path").to_owned()
 }
 
 fn programs() -> PathBuf {

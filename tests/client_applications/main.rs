@@ -1,4 +1,4 @@
-//! The client against real applications: php-fpm, php-cgi, Go's net/http/fcgi and a libfcgi program in C.
+//! The client, and the command `fcgi`, against real applications: php-fpm, php-cgi, Go's net/http/fcgi and a libfcgi program in C.
 //!
 //! Runs when `TOWER_FASTCGI_SERVERS=1`; what is not installed is then a failure. `scripts/test` installs it and sets the
 //! variable.
@@ -16,6 +16,10 @@ use crate::application::{Application, Kind};
 use crate::probes::Probe;
 
 mod application;
+#[path = "../cli/command.rs"]
+#[allow(dead_code)]
+mod command;
+mod command_probes;
 mod probes;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
@@ -28,7 +32,8 @@ fn main() -> ExitCode {
         println!("real applications are left out; scripts/test installs them and runs everything");
     }
     let trials = Kind::ALL.into_iter().flat_map(|kind| {
-        let probes = probes::all().into_iter().filter(move |probe| (probe.applies)(kind));
+        let probes = probes::all().into_iter().chain(command_probes::all());
+        let probes = probes.filter(move |probe| (probe.applies)(kind));
         probes.map(move |probe| {
             let name = format!("{kind:?}::{}", probe.name);
             Trial::test(name, move || run(kind, &probe)).with_ignored_flag(!enabled)

@@ -29,16 +29,18 @@ pub(crate) struct Probe {
     pub(crate) run: for<'a> fn(&'a Application) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
 }
 
+macro_rules! probes {
+    ($($name:ident if $applies:expr),* $(,)?) => {
+        vec![$(Probe {
+            name: stringify!($name),
+            applies: $applies,
+            run: |application| Box::pin($name(application)),
+        }),*]
+    };
+}
+pub(crate) use probes;
+
 pub(crate) fn all() -> Vec<Probe> {
-    macro_rules! probes {
-        ($($name:ident if $applies:expr),* $(,)?) => {
-            vec![$(Probe {
-                name: stringify!($name),
-                applies: $applies,
-                run: |application| Box::pin($name(application)),
-            }),*]
-        };
-    }
     probes![
         a_get_is_answered if |_| true,
         a_post_is_echoed if |_| true,
