@@ -10,6 +10,7 @@ mod manual;
 mod output;
 mod params;
 mod peer;
+mod serve;
 mod values;
 mod verbose;
 

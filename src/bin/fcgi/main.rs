@@ -11,8 +11,10 @@ mod interrupt;
 mod listen;
 mod manual;
 mod options;
+mod param;
 mod request;
 mod runtime;
+mod serve;
 mod terminal;
 mod wire;
 
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match options.command {
         Command::Request(options) => request::run(*options),
         Command::Dump(options) => dump::run(options),
+        Command::Serve(options) => serve::run(options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => manual::run(&options),
     };

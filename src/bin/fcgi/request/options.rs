@@ -8,6 +8,7 @@ use tower_fastcgi::Role;
 
 use super::target::Target;
 use crate::address::Address;
+use crate::param::Param;
 
 /// Send one request, as curl does
 ///
@@ -136,13 +137,6 @@ pub(super) enum Header {
     Omit(HeaderName),
 }
 
-/// A param as it is given.
-#[derive(Clone, Debug)]
-pub(super) struct Param {
-    pub(super) name: String,
-    pub(super) value: String,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum UnknownLength {
     /// Gather it first, up to 64 MiB
@@ -191,18 +185,6 @@ impl FromStr for Header {
         let value = HeaderValue::from_bytes(value.as_bytes());
         let value = value.map_err(|_| format!("the value of {name} has control characters"))?;
         Ok(Self::Send(name, value))
-    }
-}
-
-impl FromStr for Param {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-        if name.is_empty() {
-            return Err("the name is missing; write NAME=VALUE");
-        }
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 }
 
