@@ -26,10 +26,12 @@ fn stderr(request: &Request<Incoming>) -> Stderr {
     request.extensions().get::<Stderr>().expect("it is on").clone()
 }
 
-/// The FCGI_STDERR records among these, with the ids.
+/// The FCGI_STDERR records among these, with the ids, but for the empty ones that end the stream.
 fn lines(records: &[Record]) -> Vec<(u16, String)> {
     let line = |record: &Record| match record {
-        Record::Stderr { id, content } => Some((*id, String::from_utf8(content.clone()).unwrap())),
+        Record::Stderr { id, content } if !content.is_empty() => {
+            Some((*id, String::from_utf8(content.clone()).unwrap()))
+        }
         _ => None,
     };
     records.iter().filter_map(line).collect()
@@ -83,6 +85,25 @@ fn each_line_is_a_record_before_the_end() {
         let records = ask(&mut server, &mut client);
         assert_eq!(texts(&records), ["first\n", "second\\nof 2\n"], "{exec:?}");
         assert_eq!(records.last(), Some(&Record::end(1)), "{exec:?}");
+    }
+}
+
+#[test]
+fn the_stream_is_ended_if_it_was_begun() {
+    let end = Record::Stderr { id: 1, content: Vec::new() };
+    for (is_written, is_failed) in [(true, false), (true, true), (false, false), (false, true)] {
+        let app = App::fallible(move |request| {
+            if is_written {
+                stderr(&request).write_line("a line");
+            }
+            async move { if is_failed { Err("it failed".into()) } else { Ok(text("hello")) } }
+        });
+        let (mut server, mut client) = serve_with(&with_stderr(1000), Exec::InPlace, app);
+        let records = ask(&mut server, &mut client);
+        let ends = records.iter().filter(|&record| *record == end).count();
+        assert_eq!(ends, usize::from(is_written), "{records:?}");
+        let last = records.iter().rposition(|record| matches!(record, Record::Stderr { .. }));
+        assert_eq!(last.map(|last| &records[last]), is_written.then_some(&end), "{records:?}");
     }
 }
 

@@ -90,6 +90,10 @@ impl RecordWriter {
         put_stream(self.flat(), RecordType::Stderr, id, content);
     }
 
+    pub(crate) fn end_stderr(&mut self, id: RequestId) {
+        put_stream_end(self.flat(), RecordType::Stderr, id);
+    }
+
     /// Appends a record of a request as it is.
     #[cfg(feature = "client")]
     pub(crate) fn record(&mut self, record_type: RecordType, id: RequestId, content: &[u8]) {

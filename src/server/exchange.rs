@@ -138,8 +138,13 @@ impl Exchange {
     }
 
     /// The lines that were written to FCGI_STDERR since the last time.
-    pub(super) fn take_stderr(&self) -> Vec<u8> {
-        self.stderr.as_ref().map(Outlet::take).unwrap_or_default()
+    pub(super) fn take_stderr(&mut self) -> Vec<u8> {
+        self.stderr.as_mut().map(Outlet::take).unwrap_or_default()
+    }
+
+    /// Whether anything was sent on FCGI_STDERR.
+    pub(super) fn has_stderr(&self) -> bool {
+        self.stderr.as_ref().is_some_and(Outlet::has_sent)
     }
 
     /// Takes a part of FCGI_STDIN, which arrived in `block`.

@@ -141,8 +141,17 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
     }
 
-    fn end(&mut self, index: usize) {
+    /// Writes the last of it. A stream that has begun ends with an empty record (section 3.3).
+    fn end_stderr(&mut self, index: usize) {
         self.write_stderr(index);
+        let exchange = self.exchanges.exchange(index);
+        if exchange.has_stderr() {
+            self.writer.end_stderr(exchange.id);
+        }
+    }
+
+    fn end(&mut self, index: usize) {
+        self.end_stderr(index);
         let exchange = self.exchanges.exchange(index);
         exchange.observed.on_complete();
         self.writer.end_response(exchange.id);
@@ -161,7 +170,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn fail_before_head(&mut self, index: usize) {
-        self.write_stderr(index);
+        self.end_stderr(index);
         let mut exchange = self.exchanges.remove(index);
         self.answer(&mut exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
     }
@@ -170,7 +179,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// sibling is hurt by it.
     fn fail_body(&mut self, index: usize, is_length_known: bool, cause: BoxError) {
         error!(error = &*cause, "the response body failed");
-        self.write_stderr(index);
+        self.end_stderr(index);
         let mut exchange = self.exchanges.remove(index);
         exchange.discard_body(Kind::Canceled);
         if self.is_idle() {

@@ -114,28 +114,38 @@ impl Lines {
 }
 
 /// The connection's end of it. Dropped, it closes the other.
-pub(super) struct Outlet(Stderr);
+pub(super) struct Outlet {
+    stderr: Stderr,
+    has_sent: bool,
+}
 
 impl Outlet {
     /// For a request that may write so many bytes. `exchange` is woken when it has.
     pub(super) fn new(max: usize, exchange: Waker) -> Self {
         let lines = Mutex::new(Lines { pending: Vec::new(), left: max });
-        Self(Stderr(Arc::new(Shared { lines, exchange })))
+        Self { stderr: Stderr(Arc::new(Shared { lines, exchange })), has_sent: false }
     }
 
     pub(super) fn handle(&self) -> Stderr {
-        self.0.clone()
+        self.stderr.clone()
     }
 
     /// What was written since the last time, line by line.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().pending)
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let lines = std::mem::take(&mut self.stderr.lock().pending);
+        self.has_sent |= !lines.is_empty();
+        lines
+    }
+
+    /// Whether there ever was something, so that FCGI_STDERR has an end.
+    pub(super) fn has_sent(&self) -> bool {
+        self.has_sent
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        *self.0.lock() = Lines::default();
+        *self.stderr.lock() = Lines::default();
     }
 }
 
