@@ -5,11 +5,15 @@
 //! `scripts/security` prints what came out, and with `--write` puts it into `docs/security.md`. A run of everything fails when
 //! that page says something else.
 
+mod answers;
+mod app;
+mod client;
 mod confusion;
 #[path = "../servers/debian.rs"]
 #[allow(dead_code)]
 mod debian;
 mod desync;
+mod front;
 mod page;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
@@ -23,6 +27,7 @@ use std::time::Duration;
 use libtest_mimic::Arguments;
 use tokio::runtime::Runtime;
 
+use crate::answers::Answers;
 use crate::confusion::Confusion;
 use crate::desync::Desync;
 
@@ -38,13 +43,14 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
 
-    let (confusion, desync) = (Confusion::new(), Desync::new());
-    let trials = confusion.trials().into_iter().chain(desync.trials());
+    let (desync, confusion, answers) = (Desync::new(), Confusion::new(), Answers::new());
+    let trials = [desync.trials(), confusion.trials(), answers.trials()].into_iter().flatten();
     let trials = trials.map(|trial| trial.with_ignored_flag(!enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let pages = [("desync", desync.page()), ("confusion", confusion.page())];
+    let pages =
+        [("desync", desync.page()), ("confusion", confusion.page()), ("answers", answers.page())];
     // `exit` runs no destructors, and the servers are to end before this process does.
-    drop((confusion, desync));
+    drop((desync, confusion, answers));
     let settled = settle(&pages, &own);
     if conclusion.has_failed() { conclusion.exit_code() } else { settled }
 }

@@ -9,11 +9,12 @@ use crate::BOUND;
 use crate::debian::Debian;
 use crate::process::POLL;
 
-/// The first two numbers of a program's version. None if it is not installed.
+/// As many numbers of a program's version as tell releases apart. None if it is not installed.
 pub(crate) fn version(debian: Debian, program: &str) -> Option<String> {
     let argument = if program == "caddy" { "version" } else { "-v" };
     let version = debian.version_of(program, argument)?;
-    Some(version.split('.').take(2).collect::<Vec<_>>().join("."))
+    let parts = if program == "lighttpd" { 3 } else { 2 };
+    Some(version.split('.').take(parts).collect::<Vec<_>>().join("."))
 }
 
 /// Starts a server, again if someone was faster at its ports.

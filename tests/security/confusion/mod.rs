@@ -1,7 +1,5 @@
 //! Whom does the application believe? The same forged headers through the same servers, over HTTP and over FastCGI.
 
-mod app;
-mod front;
 mod questions;
 
 use std::collections::HashMap;
@@ -10,17 +8,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use http::{HeaderName, HeaderValue, Request};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use libtest_mimic::{Failed, Trial};
-use tokio::net::TcpSocket;
-use tokio::time::timeout;
 
-use self::front::{Front, Program, Running, Way};
-use self::questions::{CLIENT, QUESTIONS, Question};
-use crate::{BOUND, RUNTIME};
+pub(crate) use self::questions::{Ask, QUESTIONS, Question, connected};
+use crate::client::CLIENT;
+use crate::front::{Front, Program, Running, Way};
+use crate::{RUNTIME, client};
 
 /// All questions, all servers, and whom the applications believed.
 pub(crate) struct Confusion {
@@ -102,29 +95,15 @@ impl LazyFront {
     }
 }
 
-/// As the client at [`CLIENT`].
 async fn ask(server: SocketAddr, number: usize) -> String {
-    let mut request = Request::get(format!("/{number}")).header("host", "app.example");
+    let mut request = Request::get(format!("/{number}"));
     for (name, value) in QUESTIONS[number].headers {
         let name: HeaderName = name.parse().expect("a name");
         request = request.header(name, HeaderValue::from_static(value));
     }
-    let request = request.body(Empty::<Bytes>::new()).expect("a good request");
-    let exchange = async {
-        let socket = TcpSocket::new_v4().expect("the system gives sockets");
-        let client: SocketAddr = format!("{CLIENT}:0").parse().expect("an address");
-        socket.bind(client).expect("it is an address of this machine");
-        let stream = socket.connect(server).await.expect("the server accepts");
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.expect("it has no wire part");
-        let connection = tokio::spawn(connection);
-        let response = sender.send_request(request).await.expect("the server answers");
-        assert_eq!(response.status(), 200);
-        let body = response.into_body().collect().await.expect("the answer is whole").to_bytes();
-        connection.abort();
-        String::from_utf8(body.into()).expect("text")
-    };
-    timeout(BOUND, exchange).await.expect("an answer in time")
+    let answer = client::ask(server, request).await;
+    assert_eq!(answer.status, 200);
+    answer.body
 }
 
 impl Believed {

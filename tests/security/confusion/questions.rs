@@ -11,6 +11,8 @@ use tower_fastcgi::Params;
 use tower_fastcgi::trust::{ClientCert, RemoteUser, Scheme, TrustRemoteUser};
 use tower_governor::key_extractor::{KeyExtractor, SmartIpKeyExtractor};
 
+use crate::client::CLIENT;
+
 pub(crate) struct Question {
     /// What is asked, or what the forged header is called.
     pub(crate) name: &'static str,
@@ -207,6 +209,3 @@ fn params(parts: &Parts) -> &Params {
 }
 
 const FORGED: &str = "203.0.113.7";
-
-/// Where the client really is. All of 127.0.0.0/8 is this machine.
-pub(crate) const CLIENT: &str = "127.0.0.9";

@@ -5,10 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::app;
 use crate::debian::{Debian, Place};
 use crate::process::{Process, free_address};
-use crate::site;
+use crate::{app, site};
 
 /// How the application is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +51,7 @@ impl Front {
             (Haproxy, Bookworm),
             (Haproxy, Trixie),
             (Lighttpd, Bookworm),
+            (Lighttpd, Trixie),
         ]
         .map(|(program, debian)| {
             let version = site::version(debian, program.name());
@@ -88,6 +88,16 @@ impl Running {
     /// Where clients connect to.
     pub(crate) fn address(&self, way: Way) -> SocketAddr {
         self.listens[way as usize]
+    }
+
+    /// Writes a file where the server can read it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> io::Result<String> {
+        self.place.write(name, text)
+    }
+
+    /// The path of such a file, as the server sees it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.place.path(name)
     }
 
     fn attempt(front: &Front) -> io::Result<Self> {
@@ -229,6 +239,10 @@ const NGINX_FASTCGI: &str = "
             include /etc/nginx/fastcgi_params;
             fastcgi_param TENANT blue;
             fastcgi_pass APPLICATION;
+        }
+        location /elsewhere {
+            internal;
+            return 200 elsewhere;
         }
     }
 ";

@@ -1,4 +1,4 @@
-//! The application: it answers what it believes. Number by number, as the questions are.
+//! The applications: they answer what they believe, number by number as the questions are. Over FastCGI they say what they are told, too.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,8 +9,9 @@ use axum::routing::get;
 use http::request::Parts;
 use tokio::net::TcpListener;
 
-use super::questions::{Ask, CLIENT, QUESTIONS, Question, connected};
-use crate::RUNTIME;
+use crate::client::CLIENT;
+use crate::confusion::{Ask, QUESTIONS, Question, connected};
+use crate::{RUNTIME, answers};
 
 pub(crate) fn start_http() -> io::Result<SocketAddr> {
     let (listener, addr) = bind()?;
@@ -22,7 +23,7 @@ pub(crate) fn start_http() -> io::Result<SocketAddr> {
 
 pub(crate) fn start_fastcgi() -> io::Result<SocketAddr> {
     let (listener, addr) = bind()?;
-    let app = app(|question| question.over_fastcgi);
+    let app = app(|question| question.over_fastcgi).merge(answers::router());
     RUNTIME.spawn(tower_fastcgi::serve(listener, app).into_future());
     Ok(addr)
 }
