@@ -77,7 +77,7 @@ impl Family {
         }
         .replace("HTTP1", &way.http1.to_string())
         .replace("HTTP2", &way.http2.to_string())
-        .replace("NAME", &format!("{:?}", way.backend.kind).to_lowercase())
+        .replace("NAME", &way.name())
         .replace("BACKEND", &way.backend.addr.to_string())
     }
 }
@@ -133,15 +133,16 @@ impl Running {
         self.process.log_tail()
     }
 
-    /// The requests that the server itself says it was asked.
-    pub(crate) fn meant(&self) -> Vec<Seen> {
+    /// The requests that the server itself says it was asked on this way, since it was started.
+    pub(crate) fn meant(&self, way: &Way) -> Vec<Meant> {
         let log = match self.family {
             Family::Nginx => std::fs::read_to_string(self.place.dir().join("meant")),
             Family::Haproxy => Ok(self.process.log()),
         };
         let log = log.unwrap_or_default();
         let values = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        values.filter_map(|value| self.family.meant(&value)).collect()
+        let is_of_way = |value: &Value| value["way"] == way.name();
+        values.filter(is_of_way).filter_map(|value| self.family.meant(&value)).collect()
     }
 }
 
@@ -149,21 +150,34 @@ impl Way {
     fn new(kind: Kind) -> io::Result<Self> {
         Ok(Self { http1: free_address()?, http2: free_address()?, backend: Backend::start(kind)? })
     }
+
+    fn name(&self) -> String {
+        format!("{:?}", self.backend.kind).to_lowercase()
+    }
+}
+
+/// A line of the server's log.
+#[derive(Debug, Clone)]
+pub(crate) struct Meant {
+    pub(crate) request: Seen,
+    /// Nobody but the backend says 200.
+    pub(crate) is_answered: bool,
 }
 
 impl Family {
-    fn meant(self, line: &Value) -> Option<Seen> {
+    fn meant(self, line: &Value) -> Option<Meant> {
         let text = |key: &str| Some(line.get(key)?.as_str()?.to_owned());
         let decoded = |text: String| match self {
             Self::Nginx => text.into_bytes(),
             Self::Haproxy => from_hex(&text),
         };
-        Some(Seen {
+        let request = Seen {
             id: text("id"),
             method: text("method")?,
             target: String::from_utf8_lossy(&decoded(text("target")?)).into_owned(),
             body: Some(decoded(text("body")?)),
-        })
+        };
+        Some(Meant { request, is_answered: text("status")? == "200" })
     }
 }
 
@@ -187,7 +201,7 @@ http {
     scgi_temp_path DIR/scgi;
     uwsgi_temp_path DIR/uwsgi;
 
-    log_format meant escape=json '{"id":"$request_id","method":"$request_method","target":"$request_uri","body":"$request_body"}';
+    log_format meant escape=json '{"way":"$server_name","status":"$status","id":"$request_id","method":"$request_method","target":"$request_uri","body":"$request_body"}';
     access_log DIR/meant meant;
     client_header_timeout PATIENCE;
     client_body_timeout PATIENCE;
@@ -207,6 +221,7 @@ const NGINX_HTTP: &str = "
         keepalive_timeout PATIENCE;
     }
     server {
+        server_name NAME;
         listen HTTP1;
         listen HTTP2 http2;
         proxy_http_version 1.1;
@@ -236,6 +251,7 @@ const NGINX_FASTCGI: &str = "
         keepalive_timeout PATIENCE;
     }
     server {
+        server_name NAME;
         listen HTTP1;
         listen HTTP2 http2;
         fastcgi_keep_conn on;
@@ -264,7 +280,7 @@ global
 defaults
     mode http
     log global
-    log-format '{"id":"%ID","method":"%HM","target":"%[var(txn.target),hex]","body":"%[var(txn.body),hex]"}'
+    log-format '{"way":"%f","status":"%ST","id":"%ID","method":"%HM","target":"%[var(txn.target),hex]","body":"%[var(txn.body),hex]"}'
     unique-id-format %pid-%rt
     option http-buffer-request
     timeout connect 5s

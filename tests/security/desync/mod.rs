@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use self::backends::Kind;
-use self::front::{Family, Front, Running, Way};
+use self::front::{Family, Front, Meant, Running, Way};
 use self::payloads::{Payload, Wire};
 use self::verdict::Verdict;
 use self::witness::Seen;
@@ -122,14 +122,29 @@ impl LazyFront {
 async fn judge(running: &Running, way: &Way, payload: &Payload) -> (Kind, Verdict) {
     // Of the time when the server was started.
     way.backend.witness.all(way.backend.addr).await;
-    send(way, &payload.wire).await;
-    let seen = way.backend.witness.all(way.backend.addr).await;
-    let meant = meant(running, &seen).await;
-    (way.backend.kind, Verdict::of(seen, meant))
+    let mut attempt = 1;
+    loop {
+        let before = running.meant(way).len();
+        let answer = send(way, &payload.wire).await;
+        let seen = way.backend.witness.all(way.backend.addr).await;
+        if seen.is_empty() && !is_refusal(&answer) && attempt < ATTEMPTS {
+            attempt += 1;
+            continue;
+        }
+        let meant = meant(running, way, &seen).await;
+        return (way.backend.kind, Verdict::of(seen, meant, before));
+    }
 }
 
-/// Until the server closes the connection, which it does when nothing more comes.
-async fn send(way: &Way, wire: &Wire) {
+/// Whether the server says that it does not take the request. If it does not, it may have waited in vain, which on a busy machine means
+/// little.
+fn is_refusal(answer: &[u8]) -> bool {
+    let status = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+    status.is_some_and(|status| ![&b"408"[..], b"504"].contains(&status))
+}
+
+/// Until the server closes the connection, which it does when nothing more comes. What it says until then.
+async fn send(way: &Way, wire: &Wire) -> Vec<u8> {
     let (address, bytes) = match wire {
         Wire::Http1(bytes) => (way.http1, bytes),
         Wire::Http2(bytes) => (way.http2, bytes),
@@ -138,18 +153,21 @@ async fn send(way: &Way, wire: &Wire) {
         let mut stream = TcpStream::connect(address).await.expect("the server accepts");
         // It may refuse before it has read everything.
         let _ = stream.write_all(bytes).await;
-        let _ = stream.read_to_end(&mut Vec::new()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer
     };
-    timeout(BOUND, exchange).await.expect("the server closes idle connections");
+    timeout(BOUND, exchange).await.expect("the server closes idle connections")
 }
 
 /// What the server meant, once its log has all that was seen, or will not have it.
-async fn meant(running: &Running, seen: &[Seen]) -> Vec<Seen> {
+async fn meant(running: &Running, way: &Way, seen: &[Seen]) -> Vec<Meant> {
     let deadline = Instant::now() + LOG_BOUND;
     loop {
-        let meant = running.meant();
-        let is_logged =
-            |seen: &Seen| seen.id.is_none() || meant.iter().any(|meant| meant.id == seen.id);
+        let meant = running.meant(way);
+        let is_logged = |seen: &Seen| {
+            seen.id.is_none() || meant.iter().any(|meant| meant.request.id == seen.id)
+        };
         if seen.iter().all(is_logged) || Instant::now() > deadline {
             return meant;
         }
@@ -160,7 +178,7 @@ async fn meant(running: &Running, seen: &[Seen]) -> Vec<Seen> {
 fn check(family: Family, payload: &Payload, row: &Row) -> Result<(), Failed> {
     for (kind, verdict) in row {
         let is_smuggled = !verdict.is_as_meant();
-        if *kind == Kind::FastCgi && is_smuggled {
+        if *kind == Kind::FastCgi && (is_smuggled || verdict.is_answered_by_nobody()) {
             return Err(format!("over FastCGI: {verdict:?}").into());
         }
         if *kind == Kind::Lenient
@@ -206,6 +224,9 @@ const SMUGGLED: &[(Family, &str, &str)] = &[
     (Family::Nginx, "What the server decodes", "CR LF in a header that it sets"),
     (Family::Nginx, "Upgrade", "to HTTP/2 where WebSocket passes"),
 ];
+
+/// How often a payload is sent of which nobody says anything.
+const ATTEMPTS: usize = 4;
 
 /// How long a line of the log may be late.
 const LOG_BOUND: Duration = Duration::from_secs(3);

@@ -1,5 +1,9 @@
 //! What an attacker sends. Each is one write on a fresh connection, so that nothing depends on how fast anybody is.
 
+use tower_fastcgi::record::{
+    BeginRequest, RecordType, RequestId, Role, put_pair, put_record, put_stream, put_stream_end,
+};
+
 use super::http2;
 
 /// Bytes that two parsers may disagree about.
@@ -37,6 +41,11 @@ pub(crate) fn all() -> Vec<Payload> {
     for (theme, name, bytes) in WHOLE {
         http1(theme, name, bytes.as_bytes().to_vec());
     }
+    let records = fastcgi_request();
+    let length = format!("Content-Length: {}", records.len());
+    http1("FastCGI", "a request in records as the body", post(&length, &records));
+    let chunk = format!("{:x}\r\n{records}\r\n0\r\n\r\n", records.len());
+    http1("FastCGI", "the same in a chunk", post("Transfer-Encoding: chunked", &chunk));
     let upgrade = |path| format!("GET {path} HTTP/1.1\r\n{UPGRADE}").into_bytes();
     let tunnel = http2::request(&http2::get("/smuggled"), b"");
     http1("Upgrade", "to HTTP/2", [upgrade("/"), tunnel.clone()].concat());
@@ -56,6 +65,23 @@ fn over_http2() -> impl Iterator<Item = Payload> {
         let wire = Wire::Http2(http2::request(&fields, body.as_bytes()));
         Payload { theme: "HTTP/2", name, wire }
     })
+}
+
+/// The end of a body, and another request behind it, as a web server would send it.
+fn fastcgi_request() -> String {
+    let id = RequestId::new(1).expect("1 is not 0");
+    let begin = BeginRequest { role: Role::Responder.value(), keep_conn: true };
+    let mut params = Vec::new();
+    for (name, value) in [("REQUEST_METHOD", "GET"), ("REQUEST_URI", "/smuggled")] {
+        put_pair(&mut params, name.as_bytes(), value.as_bytes());
+    }
+    let mut wire = Vec::new();
+    put_stream_end(&mut wire, RecordType::Stdin, id);
+    put_record(&mut wire, RecordType::BeginRequest, Some(id), &begin.encode());
+    put_stream(&mut wire, RecordType::Params, id, &params);
+    put_stream_end(&mut wire, RecordType::Params, id);
+    put_stream_end(&mut wire, RecordType::Stdin, id);
+    String::from_utf8(wire).expect("its lengths are below 128")
 }
 
 /// A POST with these headers, whose last line end is still missing.

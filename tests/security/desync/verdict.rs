@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::backends::Kind;
+use super::front::Meant;
 use super::payloads::Payload;
 use super::witness::Seen;
 
@@ -13,11 +14,18 @@ pub(crate) struct Verdict {
     misread: Vec<Seen>,
     /// Of which the server has no notion.
     smuggled: Vec<Seen>,
+    /// That were answered and not seen.
+    missed: usize,
 }
 
 impl Verdict {
-    pub(crate) fn of(seen: Vec<Seen>, mut meant: Vec<Seen>) -> Self {
-        let mut verdict = Self { as_meant: 0, misread: Vec::new(), smuggled: Vec::new() };
+    /// Of what was meant, all but the first `before` was meant by those who caused what was seen.
+    pub(crate) fn of(seen: Vec<Seen>, meant: Vec<Meant>, before: usize) -> Self {
+        let answered = meant.iter().skip(before).filter(|meant| meant.is_answered);
+        let missed = answered.filter(|meant| seen.iter().all(|seen| seen.id != meant.request.id));
+        let missed = missed.count();
+        let mut verdict = Self { as_meant: 0, misread: Vec::new(), smuggled: Vec::new(), missed };
+        let mut meant: Vec<_> = meant.into_iter().map(|meant| meant.request).collect();
         for seen in seen {
             let found = meant.iter().position(|meant| seen.id.is_some() && meant.id == seen.id);
             match found.map(|index| meant.swap_remove(index)) {
@@ -31,6 +39,11 @@ impl Verdict {
 
     pub(crate) fn is_as_meant(&self) -> bool {
         self.misread.is_empty() && self.smuggled.is_empty()
+    }
+
+    /// Whether the web server has an answer to a request that the backend has not seen.
+    pub(crate) fn is_answered_by_nobody(&self) -> bool {
+        self.missed > 0
     }
 
     pub(crate) fn cell(&self) -> String {

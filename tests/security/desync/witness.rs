@@ -87,4 +87,4 @@ impl Notes {
 }
 
 /// How long a web server keeps what nobody uses, and how long it waits for the rest of a request.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(200);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(300);
