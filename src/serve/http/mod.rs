@@ -88,12 +88,11 @@ impl Mode {
             Self::Beside { http, refused } => {
                 let refused = Some(refused.clone()).filter(|_| !http.admits(peer));
                 let endpoints = Endpoints { remote, local: None };
-                Some(Terms { options: Arc::default(), forwarded, peer, endpoints, refused })
+                Some(Terms { options: Arc::default(), forwarded, endpoints, refused })
             }
             Self::Only(options) => Some(Terms {
                 options: options.clone(),
                 forwarded: Forwarded::Keep,
-                peer,
                 endpoints: Endpoints { remote, local: local_addr(io) },
                 refused: None,
             }),
@@ -106,7 +105,6 @@ impl Mode {
 pub(in crate::serve) struct Terms {
     options: Arc<Options>,
     forwarded: Forwarded,
-    peer: Peer,
     endpoints: Endpoints,
     /// There if its requests are refused.
     refused: Option<Arc<LogLimit>>,
@@ -118,7 +116,7 @@ impl Terms {
             return;
         };
         warn!(
-            peer = %self.peer,
+            peer = self.endpoints.remote.map(tracing::field::display),
             others_since_the_last_line = withheld,
             "HTTP refused: its client is not on this machine, see Http::loopback"
         );
