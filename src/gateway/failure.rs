@@ -26,13 +26,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of(error: Error) -> Self {
-        let failure = Self::kind_of(&error);
+    /// Logs it as well: the client is told no more than the status. Queries may hold what must not be logged.
+    pub(super) fn of(error: &Error, path: &str) -> Self {
+        let failure = Self::kind_of(error);
         let causes = iter::successors(error.source(), |&cause| cause.source());
         let text = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         match failure {
-            Self::BadGateway | Self::GatewayTimeout | Self::Busy => warn!("{text}"),
-            _ => debug!("{text}"),
+            Self::BadGateway | Self::GatewayTimeout | Self::Busy => warn!(path, "{text}"),
+            _ => debug!(path, "{text}"),
         }
         failure
     }

@@ -117,12 +117,13 @@ impl Shared {
             return Failure::Busy.response();
         };
         self.describe(&mut request);
+        let uri = request.uri().clone();
         match self.forward(request).await {
             Ok(mut response) => {
                 remove_proxy_headers(response.headers_mut());
                 response.map(|body| ResponseBody::application(body, permit))
             }
-            Err(error) => Failure::of(error).response(),
+            Err(error) => Failure::of(&error, uri.path()).response(),
         }
     }
 

@@ -253,7 +253,11 @@ where
     S: SendService,
 {
     fn drop(&mut self) {
-        let Some(Served::FastCgi(connection, _)) = &mut self.connection else { return };
+        let connection = match &mut self.connection {
+            Some(Served::FastCgi(connection, _)) => connection,
+            Some(Served::Http(connection)) => return connection.break_off(),
+            None => return,
+        };
         let break_off = poll_fn(|cx| {
             connection.connection().break_off(cx);
             Poll::Ready(())

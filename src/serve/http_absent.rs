@@ -46,6 +46,10 @@ impl<I, S> HttpConnection<I, S> {
         match self.0 {}
     }
 
+    pub(super) fn break_off(&mut self) {
+        match self.0 {}
+    }
+
     pub(super) fn into_io(self) -> Option<I> {
         match self.0 {}
     }

@@ -1,6 +1,9 @@
 use std::net::SocketAddr;
 
+use http::Request;
+use http_body_util::BodyExt;
 use serde_json::Value;
+use tower::ServiceExt;
 use tower_fastcgi::client::Environment;
 use tower_fastcgi::gateway::Gateway;
 use tower_fastcgi::server::Forwarded;
@@ -64,6 +67,26 @@ async fn an_environment_says_more_and_wins() {
     assert_eq!(told.param("QUERY_STRING"), Some("c=%20d"));
     assert_eq!(told.param("REQUEST_URI"), Some("/mounted/a%20b?c=%20d"));
     assert_eq!(told.param("REMOTE_ADDR"), Some("127.0.0.1"));
+}
+
+/// Under another server than `gateway::serve`, nobody else knows.
+#[tokio::test]
+async fn a_request_may_bring_its_environment() {
+    let gateway = Gateway::new(&app().await.to_string()).unwrap();
+    let ask = async |environment: Option<Environment>| {
+        let mut request = Request::get("http://a.example/").body(String::new()).unwrap();
+        environment.and_then(|environment| request.extensions_mut().insert(environment));
+        let response = bounded(gateway.clone().oneshot(request)).await.unwrap();
+        let body = bounded(response.into_body().collect()).await.unwrap().to_bytes();
+        serde_json::from_slice::<Value>(&body).unwrap()
+    };
+    assert_eq!(ask(None).await["params"].get("REMOTE_ADDR"), None);
+    let mut environment = Environment::new();
+    environment.remote_addr("192.0.2.7:40000".parse().unwrap()).https(true);
+    let told = ask(Some(environment)).await;
+    assert_eq!(told["params"]["REMOTE_ADDR"], "192.0.2.7");
+    assert_eq!(told["params"]["REMOTE_PORT"], "40000");
+    assert_eq!(told["params"]["HTTPS"], "on");
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::activity::{Activity, WaitsFor};
 use super::service::HttpService;
 use super::transport::{Left, Transport};
-use super::{Options, Terms};
+use super::{Options, Terms, tcp};
 use crate::error::{BoxError, Error, Kind, Result, Timeout};
 use crate::serve::service::SendService;
 use crate::server::Watched;
@@ -78,6 +79,15 @@ where
         if let Some(hyper) = self.hyper.as_mut().filter(|_| self.ending.is_none()) {
             self.ending = Some(Instant::now());
             hyper.as_mut().graceful_shutdown();
+        }
+    }
+
+    /// For a connection that is about to be dropped: resets it if a request is live, for over HTTP/1.0 the end of the connection
+    /// would be the end of the response.
+    pub(in crate::serve) fn break_off(&mut self) {
+        if self.idle_mark().is_none() {
+            self.hyper = None;
+            self.left.take().as_ref().and_then(tcp).map(TcpStream::set_zero_linger);
         }
     }
 

@@ -132,10 +132,13 @@ pub(crate) struct Endpoints {
 }
 
 fn local_addr<I: 'static>(io: &I) -> Option<SocketAddr> {
+    tcp(io).and_then(|tcp| tcp.local_addr().ok())
+}
+
+/// Listeners of one's own may have transports of any type.
+fn tcp<I: 'static>(io: &I) -> Option<&TcpStream> {
     let io: &dyn Any = io;
-    let tcp = io.downcast_ref::<TcpStream>();
-    let tcp = tcp.or_else(|| io.downcast_ref::<AnyIo>().and_then(AnyIo::tcp));
-    tcp.and_then(|tcp| tcp.local_addr().ok())
+    io.downcast_ref::<TcpStream>().or_else(|| io.downcast_ref::<AnyIo>().and_then(AnyIo::tcp))
 }
 
 /// Limits of the HTTP side.
