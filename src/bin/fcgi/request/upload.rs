@@ -44,14 +44,15 @@ impl Upload {
         progress: Arc<Progress>,
     ) -> Outcome<UploadBody> {
         let Self { parts, length } = self;
-        let rest = match length {
-            Some(0) => return Ok(UploadBody { content: Content::Whole(Bytes::new()), progress }),
-            None if policy == UnknownLength::Refuse => return Err(refused()),
-            _ => read_in_a_thread(parts),
-        };
-        let content = match length {
-            None if policy == UnknownLength::Buffer => Content::Whole(gather(rest).await?),
-            _ => Content::Streamed { rest, length, sent: 0 },
+        let content = match (length, policy) {
+            (Some(_), _) if parts.iter().all(Part::is_text) => {
+                Content::Whole(parts.into_iter().flat_map(Part::into_text).collect())
+            }
+            (Some(_), _) | (None, UnknownLength::Stream) => {
+                Content::Streamed { rest: read_in_a_thread(parts), length, sent: 0 }
+            }
+            (None, UnknownLength::Buffer) => Content::Whole(gather(read_in_a_thread(parts)).await?),
+            (None, UnknownLength::Refuse) => return Err(refused()),
         };
         let body = UploadBody { content, progress };
         body.progress.expect_upload(body.length());
@@ -83,6 +84,14 @@ impl Part {
         }
         let length = length.filter(|_| !strips);
         Ok(Self::File { name, file, length, strips })
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    fn into_text(self) -> Bytes {
+        if let Self::Text(text) = self { text } else { Bytes::new() }
     }
 
     fn length(&self) -> Option<u64> {

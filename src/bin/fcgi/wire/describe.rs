@@ -87,9 +87,11 @@ impl Line<'_> {
     fn pair(&self, f: &mut fmt::Formatter<'_>, (name, value): &Pair) -> fmt::Result {
         self.start(f)?;
         write!(f, "    {}", Escaped(name))?;
-        // A question has names alone.
-        if self.record.header.record_type != RecordType::GetValues {
-            write!(f, " = {}", Escaped(value))?;
+        let is_question = self.record.header.record_type == RecordType::GetValues;
+        match value.is_empty() {
+            true if is_question => {}
+            true => f.write_str(" =")?,
+            false => write!(f, " = {}", Escaped(value))?,
         }
         f.write_char('\n')
     }
