@@ -122,7 +122,8 @@
 //! - `client`: requests to FastCGI applications. `client::Client` needs `tokio` as well; `client::conn` does not.
 //! - `http`: `Serve::with_http`, HTTP on the same socket.
 //! - `gateway`: a development server from HTTP to FastCGI applications.
-//! - `full`: all of them.
+//! - `cli`: the command `fcgi` (`cargo install tower-fastcgi --features cli`), which asks applications by hand; no part of `full`.
+//! - `full`: all others.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

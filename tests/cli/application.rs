@@ -34,7 +34,11 @@ impl Application {
         let listener = listener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut builder = Builder::new();
-        builder.stderr(1000).multiplexing(true).roles([Role::Responder, Role::Authorizer]);
+        builder
+            .stderr(1000)
+            .multiplexing(true)
+            .auto_date_header(false)
+            .roles([Role::Responder, Role::Authorizer]);
         let task = tokio::spawn(async move {
             serve(listener, router).with_builder(builder).await.unwrap();
         });
@@ -79,6 +83,7 @@ fn router() -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello\n" }))
         .route("/echo", any(|body: Body| async { body }))
+        .route("/length", any(|body: Bytes| async move { format!("{}\n", body.len()) }))
         .route("/method", any(|request: Request| async move { request.method().to_string() }))
         .route("/params", any(params))
         .route("/status/{status}", any(status))

@@ -14,14 +14,14 @@ use crate::command::{BOUND, command, fcgi};
 use crate::peer::{Peer, response};
 
 /// A proxy that prints.
-struct Dump {
-    address: String,
+pub(crate) struct Dump {
+    pub(crate) address: String,
     child: Child,
     printed: Lines<BufReader<ChildStdout>>,
 }
 
 impl Dump {
-    async fn start(to: &str, options: &[&str]) -> Self {
+    pub(crate) async fn start(to: &str, options: &[&str]) -> Self {
         Self::start_at("127.0.0.1:0", to, options).await
     }
 
@@ -43,7 +43,7 @@ impl Dump {
     }
 
     /// All lines until so many directions are done.
-    async fn until_done(&mut self, directions: usize) -> Vec<String> {
+    pub(crate) async fn until_done(&mut self, directions: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let is_end =
             |line: &&String| line.contains(" is done") || line.contains("\"event\":\"end\"");

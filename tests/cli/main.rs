@@ -4,6 +4,8 @@ mod address;
 mod application;
 mod bodies;
 mod command;
+#[cfg(unix)]
+mod documentation;
 mod dump;
 mod failures;
 mod manual;
