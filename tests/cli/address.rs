@@ -44,6 +44,7 @@ async fn wrong_usage_is_told() {
         &["request", "-X", "a b", "127.0.0.1:1", "/"],
         &["request", "--param", "novalue", "127.0.0.1:1", "/"],
         &["request", "--param", "=x", "127.0.0.1:1", "/"],
+        &["request", "--param", "HTTP_PROXY=x", "127.0.0.1:1", "/"],
         &["request", "--max-time", "0", "127.0.0.1:1", "/"],
         &["request", "--max-time", "soon", "127.0.0.1:1", "/"],
         &["request", "--role", "king", "127.0.0.1:1", "/"],

@@ -53,6 +53,7 @@ impl Dump {
         lines
     }
 
+    #[cfg(unix)]
     async fn terminate(mut self) {
         let pid = rustix::process::Pid::from_raw(self.child.id().unwrap() as i32).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();

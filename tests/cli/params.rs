@@ -109,6 +109,15 @@ async fn an_authorizer_gets_the_params_alone() {
 }
 
 #[tokio::test]
+async fn an_authorizer_gets_no_body() {
+    for body in [["-d", "x"], ["-T", "/dev/null"]] {
+        let authorizer = ["request", "--role", "authorizer"];
+        let ran = fcgi(&[&authorizer, &body[..], &["127.0.0.1:1", "/"]].concat()).await;
+        ran.assert_fails(2, &["no body", "ask a responder"]);
+    }
+}
+
+#[tokio::test]
 async fn a_filter_gets_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

@@ -15,6 +15,11 @@ impl FromStr for Param {
         if name.is_empty() {
             return Err("the name is missing; write NAME=VALUE");
         }
+        if name == "HTTP_PROXY" {
+            return Err(
+                "HTTP clients within the application would take it for their configuration, so it is never sent",
+            );
+        }
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
+use tower_fastcgi::client::Escaped;
 use tower_fastcgi::listener::AnyAddr;
 
 use super::Options;
@@ -109,12 +110,13 @@ impl Teller {
         Self { number, begin, options, style: Style::of(&io::stdout()) }
     }
 
+    /// Whoever connects chooses the name of its own socket.
     pub(super) fn connects(&self, peer: &AnyAddr) -> Outcome {
         if self.options.json {
             return self
                 .object("connect", Map::from_iter([("peer".to_owned(), peer.to_string().into())]));
         }
-        self.note(format_args!("connection from {peer}"))
+        self.note(format_args!("connection from {}", Escaped(peer.to_string().as_bytes())))
     }
 
     /// The application cannot be connected to.

@@ -27,6 +27,15 @@ impl Order {
         *request.uri_mut() = target.uri.clone();
         *request.headers_mut() = headers(options);
         let environment = environment(options, target)?;
+        if options.role == RoleName::Authorizer
+            && (has_data(options) || options.upload_file.is_some())
+        {
+            return Err(Failure::new(
+                Exit::Usage,
+                "an Authorizer gets the params alone, and no body",
+            )
+            .advise("leave the body out, or ask a responder"));
+        }
         Ok(Self { request, environment, upload: Upload::open(options)? })
     }
 }
