@@ -16,6 +16,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn new(status: u16, body: &str) -> Self {
+        Self { status, head: String::new(), body: body.to_owned() }
+    }
+
     /// What the application says that it saw.
     pub(crate) fn seen(&self) -> Value {
         assert_eq!(self.status, 200, "{self:?}");

@@ -6,6 +6,7 @@
 mod app;
 mod balancing;
 mod client;
+mod client_address;
 #[path = "../servers/web_servers/config.rs"]
 mod config;
 mod dns;
@@ -41,8 +42,11 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_iter(others);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
-    let trials: Vec<Trial> =
-        mount::trials().chain(balancing::trials()).chain(kubernetes::trials()).collect();
+    let trials: Vec<Trial> = mount::trials()
+        .chain(balancing::trials())
+        .chain(kubernetes::trials())
+        .chain(client_address::trials())
+        .collect();
     let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled));
     libtest_mimic::run(&arguments, trials.chain(pages::trials()).collect()).exit_code()
 }

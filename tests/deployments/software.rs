@@ -60,18 +60,23 @@ impl Software {
         Ok(path)
     }
 
-    /// A file of `examples/` that listens on port 8080, moved to another address.
+    /// A file of `examples/` that listens on port 8080, or 8443 with TLS, moved to another address.
     pub(crate) fn at(self, site: &str, address: SocketAddr) -> String {
         let (ip, port) = (address.ip(), address.port());
+        let (old, scheme) = if site.contains("8443") { (8443, "https") } else { (8080, "http") };
+        let moved = |from: &str, to: &str| replace(site, from, to);
         match self {
-            Self::Nginx | Self::Apache => site.replace("127.0.0.1:8080", &address.to_string()),
-            Self::Caddy => {
-                replace(site, "http://localhost:8080", &format!("http://localhost:{port}"))
+            Self::Nginx | Self::Apache => {
+                site.replace(&format!("127.0.0.1:{old}"), &address.to_string())
             }
-            Self::Haproxy => replace(site, "bind :8080", &format!("bind {address}")),
+            Self::Caddy => moved(
+                &format!("{scheme}://localhost:{old} {{"),
+                &format!("{scheme}://localhost:{port} {{"),
+            ),
+            Self::Haproxy => moved(&format!("bind :{old}"), &format!("bind {address}")),
             Self::Lighttpd => {
-                let site = replace(site, "bind = \"127.0.0.1\"", &format!("bind = \"{ip}\""));
-                replace(&site, "port = 8080", &format!("port = {port}"))
+                let site = moved("bind = \"127.0.0.1\"", &format!("bind = \"{ip}\""));
+                replace(&site, &format!("port = {old}"), &format!("port = {port}"))
             }
         }
     }
@@ -140,6 +145,7 @@ LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
 LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
 LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
 LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
