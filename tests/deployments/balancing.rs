@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -15,8 +13,9 @@ use libtest_mimic::{Failed, Trial};
 use rustix::process::Signal;
 
 use crate::BOUND;
-use crate::client::{self, Connection};
+use crate::client;
 use crate::config::replace;
+use crate::load::{Load, succeeds};
 use crate::process::POLL;
 use crate::site::{Instance, Site, directory, ends};
 use crate::software::Software;
@@ -171,17 +170,20 @@ fn reconfigure(site: &mut Site, balancer: Balancer, without_first: bool) {
     let instances: Vec<_> = site.instances.iter().map(|instance| instance.address).collect();
     let text = configuration(balancer, site.address, dir, &instances, without_first);
     let software = balancer.software;
-    let main = software.write(dir, site.address.ip(), &text).expect("it was written before");
+    software.write(dir, site.address.ip(), &text).expect("it was written before");
     match software {
         Software::Nginx => site.server.signal(Signal::HUP),
-        _ => {
-            let mut caddy = Command::new("caddy");
-            caddy.args(["reload", "--adapter", "caddyfile", "--config"]).arg(main);
-            caddy.args(["--address", &format!("unix/{}", admin(dir))]);
-            let output = caddy.stdin(Stdio::null()).output().expect("it started before");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
+        _ => reload_caddy(dir, &[]),
     }
+}
+
+pub(crate) fn reload_caddy(dir: &Path, options: &[&str]) {
+    let mut caddy = Command::new("caddy");
+    caddy.args(["reload", "--adapter", "caddyfile"]).args(options);
+    caddy.arg("--config").arg(dir.join("main"));
+    caddy.args(["--address", &format!("unix/{}", admin(dir))]);
+    let output = caddy.stdin(Stdio::null()).output().expect("it started before");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A request whose handler waits.
@@ -220,79 +222,6 @@ fn hold(site: &Site, method: &'static str, number: usize) -> Held {
     }
 }
 
-/// On a connection of its own, which the server is told to close.
-fn succeeds(address: SocketAddr, method: &str, target: &str) -> bool {
-    let answer = Connection::open(address).and_then(|mut connection| {
-        connection.ask(method, target, &["Connection: close"], &[b'x'; 1000][..])
-    });
-    answer.is_ok_and(|answer| answer.status == 200)
-}
-
-/// Clients that ask without a pause.
-struct Load {
-    clients: Vec<JoinHandle<()>>,
-    count: Arc<Count>,
-}
-
-#[derive(Default)]
-struct Count {
-    all: AtomicUsize,
-    lost_gets: AtomicUsize,
-    lost_posts: AtomicUsize,
-    is_over: AtomicBool,
-}
-
-impl Count {
-    /// Of GET and of POST.
-    fn lost(&self) -> [usize; 2] {
-        [&self.lost_gets, &self.lost_posts].map(|lost| lost.load(Ordering::SeqCst))
-    }
-}
-
-impl Load {
-    fn start(address: SocketAddr) -> Self {
-        let count = Arc::new(Count::default());
-        let client = |_| {
-            let count = count.clone();
-            thread::spawn(move || ask_again_and_again(address, &count))
-        };
-        Self { clients: (0..CLIENTS).map(client).collect(), count }
-    }
-
-    fn wait_for_more(&self, requests: usize) {
-        let enough = self.count.all.load(Ordering::SeqCst) + requests;
-        let deadline = Instant::now() + BOUND;
-        while self.count.all.load(Ordering::SeqCst) < enough {
-            assert!(Instant::now() < deadline, "requests are answered");
-            thread::sleep(POLL);
-        }
-    }
-
-    fn lost(&self) -> [usize; 2] {
-        self.count.lost()
-    }
-
-    /// How many requests were lost.
-    fn stop(self) -> [usize; 2] {
-        self.count.is_over.store(true, Ordering::SeqCst);
-        for client in self.clients {
-            client.join().expect("no client panics");
-        }
-        self.count.lost()
-    }
-}
-
-fn ask_again_and_again(address: SocketAddr, count: &Count) {
-    while !count.is_over.load(Ordering::SeqCst) {
-        for (method, lost) in [("GET", &count.lost_gets), ("POST", &count.lost_posts)] {
-            if !succeeds(address, method, "/") {
-                lost.fetch_add(1, Ordering::SeqCst);
-            }
-            count.all.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
 fn losses(held: Vec<Held>, then: [usize; 2], in_all: [usize; 2], site: &Site) -> Losses {
     let mut losses = Losses {
         held_get: Loss::None,
@@ -316,7 +245,6 @@ fn losses(held: Vec<Held>, then: [usize; 2], in_all: [usize; 2], site: &Site) ->
 
 /// Of each method, in the instance that something happens to.
 const HELD: usize = 2;
-const CLIENTS: usize = 4;
 /// Of which each instance that is used gets some.
 const MANY: usize = 40;
 /// Requests before it happens.

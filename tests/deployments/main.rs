@@ -11,11 +11,14 @@ mod client_address;
 mod config;
 mod dns;
 mod kubernetes;
+mod limits;
+mod load;
 mod mount;
 mod pages;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
+mod restarts;
 mod site;
 mod software;
 mod table;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
         .chain(balancing::trials())
         .chain(kubernetes::trials())
         .chain(client_address::trials())
+        .chain(restarts::trials())
+        .chain(limits::trials())
         .collect();
     let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled));
     libtest_mimic::run(&arguments, trials.chain(pages::trials()).collect()).exit_code()

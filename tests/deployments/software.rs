@@ -18,6 +18,9 @@ pub(crate) enum Software {
 }
 
 impl Software {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Nginx, Self::Caddy, Self::Haproxy, Self::Apache, Self::Lighttpd];
+
     /// Starts it with this configuration, in a directory that goes away.
     pub(crate) fn command(self, dir: &Path, ip: IpAddr, site: &str) -> io::Result<Command> {
         let main = self.write(dir, ip, site)?;
@@ -31,7 +34,7 @@ impl Software {
                 command.envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, dir)));
             }
             Self::Haproxy => {
-                command.arg("-db").arg("-f").arg(main);
+                command.args(["-W", "-db"]).arg("-f").arg(main);
             }
             Self::Apache => {
                 command.arg("-d").arg(dir).arg("-f").arg(main).arg("-DFOREGROUND");
