@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, Path, Query, RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,53 +16,12 @@ use futures_util::stream::{iter, once};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde_json::json;
-use tokio::sync::Semaphore;
 use tower::{BoxError, Service, ServiceBuilder};
 use tower_fastcgi::{Incoming, Params};
 
 use crate::pattern::{Digest, Pattern};
-
-/// What the probes and the handlers of one application share.
-#[derive(Debug, Clone)]
-pub(crate) struct Stage {
-    identity: Arc<str>,
-    gates: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
-}
-
-impl Stage {
-    pub(crate) fn new(identity: impl ToString) -> Self {
-        Self { identity: identity.to_string().into(), gates: Arc::default() }
-    }
-
-    /// What only this one application answers to a request for `/identity`.
-    pub(crate) fn identity(&self) -> &str {
-        &self.identity
-    }
-
-    /// The gate of this name, closed until someone adds a permit.
-    pub(crate) fn gate(&self, name: &str) -> Arc<Semaphore> {
-        let mut gates = self.gates.lock().expect("no holder panics");
-        gates.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
-    }
-
-    pub(crate) fn open(&self, name: &str) {
-        self.gate(name).add_permits(1);
-    }
-
-    /// Waits until someone opens the gate, and closes it behind itself.
-    pub(crate) async fn pass(&self, name: &str) {
-        self.gate(name).acquire().await.expect("gates are never closed for good").forget();
-    }
-}
-
-/// Opens a gate when it is dropped: the probe then knows that a handler or a body is gone.
-pub(crate) struct Leave(pub(crate) Stage, pub(crate) String);
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        self.0.open(&self.1);
-    }
-}
+use crate::ranges::Part;
+use crate::stage::{Leave, Stage};
 
 /// The application as a service whose error is not `Infallible`: a request for `/fail/error` never reaches the router.
 pub(crate) fn app(
@@ -86,7 +44,7 @@ fn refuse_to_serve(request: Request<Incoming>) -> Result<Request<Incoming>, BoxE
 }
 
 fn router(stage: Stage) -> Router {
-    let identity = stage.identity.to_string();
+    let identity = stage.identity().to_owned();
     Router::new()
         .route("/identity", get(identity))
         .route("/fail/panic", get(panic))
@@ -97,6 +55,8 @@ fn router(stage: Stage) -> Router {
         .route("/panic/{len}", get(panicking_body))
         .route("/claim/{claimed}/{len}", get(claim))
         .route("/held/{name}/{len}", get(held))
+        .route("/ranges/{len}", get(ranges))
+        .route("/compressed", get(compressed))
         .route("/echo", any(echo))
         .route("/endless/{name}", get(endless))
         .route("/silent/{name}", get(silent))
@@ -168,6 +128,35 @@ async fn download(Path(len): Path<u64>, Query(query): Query<HashMap<String, Stri
         _ => Body::new(Pattern::sized(len)),
     };
     ([(header::CONTENT_TYPE, "application/x-pattern")], body).into_response()
+}
+
+/// `{len}` bytes or the part that was asked for, unless the query tells to ignore that.
+async fn ranges(Path(len): Path<u64>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let whole: Vec<u8> = Pattern::sized(len).flatten().collect();
+    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let range = if query.is_some() { None } else { range };
+    let accepts = [(header::ACCEPT_RANGES, "bytes")];
+    match Part::asked_for(range.unwrap_or_default(), whole.len()) {
+        Part::Whole => (accepts, whole).into_response(),
+        Part::Of(first, last) => {
+            let range = [(header::CONTENT_RANGE, format!("bytes {first}-{last}/{len}"))];
+            let part = whole[first..=last].to_vec();
+            (StatusCode::PARTIAL_CONTENT, accepts, range, part).into_response()
+        }
+        Part::Nothing => {
+            let range = [(header::CONTENT_RANGE, format!("bytes */{len}"))];
+            (StatusCode::RANGE_NOT_SATISFIABLE, range).into_response()
+        }
+    }
+}
+
+async fn compressed() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain"),
+        (header::CONTENT_ENCODING, "gzip"),
+        (header::VARY, "accept-encoding"),
+    ];
+    (headers, COMPRESSED)
 }
 
 /// A response that fails after `{len}` bytes, of the twice as many that it may have announced.
@@ -287,6 +276,11 @@ async fn headers() -> (HeaderMap, &'static str) {
 async fn large_head(Path(len): Path<usize>) -> impl IntoResponse {
     ([("x-large", "x".repeat(len))], "large head")
 }
+
+/// `compressed by the application`, by gzip.
+pub(crate) const COMPRESSED: &[u8] = b"\
+    \x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\xce\xcf\x2d\x28\x4a\x2d\x2e\x4e\x4d\x51\x48\xaa\x54\x28\
+    \xc9\x48\x55\x48\x2c\x28\xc8\xc9\x4c\x4e\x2c\xc9\xcc\xcf\x03\x00\x3f\x93\x5e\x91\x1d\x00\x00\x00";
 
 /// The text of a service error, which is nobody's business but the log's.
 pub(crate) const SECRET: &str = "the database password is wrong";

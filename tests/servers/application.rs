@@ -14,7 +14,8 @@ use tower_fastcgi::listener::{AnyListener, TcpOptions, UnixOptions};
 use tower_fastcgi::server::{Builder, Observer};
 
 use crate::accepted::{Accepted, Counted};
-use crate::app::{Stage, app};
+use crate::app::app;
+use crate::stage::Stage;
 use crate::variant::Socket;
 
 /// How the application is served.
@@ -22,6 +23,7 @@ use crate::variant::Socket;
 pub(crate) struct Options {
     pub(crate) builder: Builder,
     pub(crate) shutdown_timeout: Option<Duration>,
+    pub(crate) max_connections: Option<usize>,
     /// How long the web server is to wait for an application that says nothing.
     pub(crate) patience: Option<Duration>,
 }
@@ -70,6 +72,9 @@ impl Application {
             .with_graceful_shutdown(async move { signal.notified().await });
         if let Some(timeout) = options.shutdown_timeout {
             serve = serve.with_shutdown_timeout(timeout);
+        }
+        if let Some(connections) = options.max_connections {
+            serve = serve.with_max_connections(connections);
         }
         let address = serve.local_addr()?.to_string();
         let served = Mutex::new(tokio::spawn(serve.into_future()));

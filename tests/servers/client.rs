@@ -86,7 +86,7 @@ impl Answer {
     /// What the application says that it saw.
     pub(crate) fn seen(&self) -> Seen {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
-        Seen(serde_json::from_slice(&self.body).expect("the application answers in JSON"))
+        Seen::parse(&self.body)
     }
 }
 
@@ -95,6 +95,11 @@ impl Answer {
 pub(crate) struct Seen(Value);
 
 impl Seen {
+    /// The text that the application answers with.
+    pub(crate) fn parse(json: &[u8]) -> Self {
+        Self(serde_json::from_slice(json).expect("the application answers in JSON"))
+    }
+
     /// `method`, `uri`, `version`, `body`, `peer` or `params_debug`.
     pub(crate) fn get(&self, key: &str) -> &str {
         self.0[key].as_str().unwrap_or_else(|| panic!("no {key} in {self:?}"))

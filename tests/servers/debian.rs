@@ -57,13 +57,17 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(debian: Debian) -> io::Result<Self> {
         let root = debian.root()?;
+        let is_own = root == Path::new("/");
+        let parent = if is_own { std::env::temp_dir() } else { root.join("tmp") };
+        let dir = Self::public_dir(&parent)?;
+        Ok(Self { root, dir })
+    }
+
+    /// A directory that all may enter: when root starts Apache, it runs as someone else.
+    pub(crate) fn public_dir(parent: &Path) -> io::Result<TempDir> {
         // A Unix socket's path has to be short.
         let mut builder = tempfile::Builder::new();
-        // When root starts Apache, it runs as someone else.
-        let builder = builder.prefix("fcgi-").permissions(Permissions::from_mode(0o755));
-        let is_own = root == Path::new("/");
-        let dir = if is_own { builder.tempdir() } else { builder.tempdir_in(root.join("tmp")) };
-        Ok(Self { root, dir: dir? })
+        builder.prefix("fcgi-").permissions(Permissions::from_mode(0o755)).tempdir_in(parent)
     }
 
     /// The directory as this process sees it.

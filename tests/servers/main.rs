@@ -5,6 +5,7 @@
 //! and with `--write` puts it into `docs/servers.md`. A run of everything fails when that file says something else. `--raw`
 //! asks the raw responder everything, in place of the application.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -22,20 +23,30 @@ mod accepted;
 mod app;
 mod application;
 mod bench;
+mod certificate;
 mod client;
+mod control;
+mod curl;
 mod debian;
 mod example;
 mod failure;
+mod listening;
 mod matrix;
 mod pattern;
 mod probes;
 mod process;
+mod ranges;
 mod responder;
 mod site;
+mod spawned;
+mod stage;
 mod variant;
 mod web_servers;
 
 fn main() -> ExitCode {
+    if let Some(stage) = std::env::var_os(spawned::STAGE) {
+        return spawned::run(Path::new(&stage));
+    }
     let (own, others): (Vec<_>, Vec<_>) =
         std::env::args().partition(|argument| OWN_OPTIONS.contains(&&**argument));
     let mut arguments = Arguments::from_iter(others);
@@ -71,7 +82,8 @@ async fn end_when_told_to() {
 
 /// Each probe through one variant.
 fn asked(matrix: &Arc<Matrix>, bench: &Arc<Bench>, is_raw: bool) -> impl Iterator<Item = Trial> {
-    matrix.probes().map(move |probe| {
+    let those = matrix.probes().filter(|probe| probe.applies_to(&bench.variant));
+    those.map(move |probe| {
         let (matrix, bench) = (matrix.clone(), bench.clone());
         let name = format!("{}::{}", bench.variant, probe.name);
         Trial::test(name, move || {
@@ -92,7 +104,8 @@ fn compared(matrix: &Arc<Matrix>, benches: &[Arc<Bench>]) -> Vec<Trial> {
         |probe: &Probe| matrix.variants().any(|variant| variant.limit(probe.name).is_some());
     let impossible = matrix.probes().filter(is_impossible);
     let trials = impossible.filter_map(|probe| {
-        let passes = |variant: &Variant| variant.limit(probe.name).is_none();
+        let passes =
+            |variant: &Variant| probe.applies_to(variant) && variant.limit(probe.name).is_none();
         let bench = benches.iter().find(|bench| passes(&bench.variant))?.clone();
         let name = format!("responder/{}::{}", bench.variant, probe.name);
         Some(Trial::test(name, move || bench.run_raw(probe).map_err(Into::into)))

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-use crate::app::Stage;
 use crate::application::{Application, Options};
+use crate::certificate;
 use crate::client::{Answer, Client, RawClient, Seen};
+use crate::control::Control;
 use crate::debian::Place;
+use crate::listening::Listening;
 use crate::process::{POLL, Process, free_address};
 use crate::responder::Responder;
-use crate::variant::{Upstream, Variant, Wiring};
+use crate::spawned::{ACCEPTED, Kind, Program, Spawner};
+use crate::stage::Stage;
+use crate::variant::{Socket, Upstream, Variant, Wiring};
 
 /// Runs the applications and the probes.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
@@ -27,7 +31,7 @@ pub(crate) static RUNTIME: LazyLock<Runtime> =
 /// A web server that is ready. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+    pub(crate) listening: Listening,
     process: Mutex<Process>,
 }
 
@@ -38,6 +42,7 @@ impl Server {
         variant: &Variant,
         place: &Place,
         application: &str,
+        program: Option<&Program>,
         patience: Option<Duration>,
         expected: (&str, &str),
     ) -> io::Result<Self> {
@@ -45,21 +50,22 @@ impl Server {
             Some(path) => Upstream::Unix(place.inside(Path::new(path))),
             None => Upstream::Tcp(application.to_owned()),
         };
+        certificate::write(place)?;
         let mut last = String::new();
         for _ in 0..START_ATTEMPTS {
-            let listen = free_address()?;
-            let wiring = Wiring { place, listen, application, patience };
+            let listening = Listening::new()?;
+            let wiring = Wiring { place, listening: &listening, application, program, patience };
             let mut command = variant.command(&wiring)?;
             let mut process = Process::spawn(&mut command, &place.dir().join("log"))?;
-            if is_ready(&mut process, listen, expected).await {
-                return Ok(Self { address: listen, process: Mutex::new(process) });
+            if is_ready(&mut process, listening.main, expected).await {
+                return Ok(Self { listening, process: Mutex::new(process) });
             }
             last = process.log_tail();
         }
         Err(io::Error::other(format!("{variant} does not start:\n{last}")))
     }
 
-    fn process(&self) -> MutexGuard<'_, Process> {
+    pub(crate) fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().expect("no holder panics")
     }
 }
@@ -69,20 +75,37 @@ impl Server {
 pub(crate) struct Site {
     pub(crate) variant: Arc<Variant>,
     pub(crate) stage: Stage,
+    /// It ends first, and with it the processes that it has started.
+    pub(crate) server: Server,
     behind: Behind,
-    server: Server,
-    _place: Place,
+    place: Place,
 }
 
 #[derive(Debug)]
 enum Behind {
     Application(Application),
     Responder(Responder),
+    Spawned(Spawned),
+}
+
+/// Processes that someone else has started.
+#[derive(Debug)]
+struct Spawned {
+    kind: Kind,
+    program: Program,
+    _control: Control,
+    _spawn_fcgi: Option<Process>,
 }
 
 impl Site {
     /// With the application.
-    pub(crate) async fn start(variant: Arc<Variant>, options: Options) -> io::Result<Self> {
+    pub(crate) async fn start(variant: Arc<Variant>, mut options: Options) -> io::Result<Self> {
+        if variant.asks_for_multiplexing {
+            options.builder.multiplexing(true);
+        }
+        if let Some(spawner) = variant.spawner {
+            return Self::start_spawned(variant, spawner, Kind::Application).await;
+        }
         let place = Place::new(variant.program.debian)?;
         let stage = Stage::new(place.dir().display());
         let patience = options.patience;
@@ -98,11 +121,37 @@ impl Site {
         variant: Arc<Variant>,
         patience: Option<Duration>,
     ) -> io::Result<Self> {
+        if let Some(spawner) = variant.spawner {
+            return Self::start_spawned(variant, spawner, Kind::Responder).await;
+        }
         let place = Place::new(variant.program.debian)?;
         let stage = Stage::new(place.dir().display());
         let responder = Responder::start(variant.socket, place.dir(), stage.clone()).await?;
         let address = responder.address.clone();
         Self::serve(variant, place, stage, Behind::Responder(responder), &address, patience).await
+    }
+
+    async fn start_spawned(
+        variant: Arc<Variant>,
+        spawner: Spawner,
+        kind: Kind,
+    ) -> io::Result<Self> {
+        let place = Place::new(variant.program.debian)?;
+        let stage = Stage::new(place.dir().display());
+        let path = place.dir().join("stage.sock");
+        let control = Control::start(&path, kind, stage.clone())?;
+        let program = Program::new(&place, &path)?;
+        let mut address = format!("unix:{}", place.dir().join("app.sock").display());
+        let mut spawn_fcgi = None;
+        if let Spawner::SpawnFcgi { processes } = spawner {
+            if variant.socket == Socket::Tcp {
+                address = free_address()?.to_string();
+            }
+            let mut command = program.spawn_fcgi(&place, &address, processes);
+            spawn_fcgi = Some(Process::spawn(&mut command, &place.dir().join("app.log"))?);
+        }
+        let spawned = Spawned { kind, program, _control: control, _spawn_fcgi: spawn_fcgi };
+        Self::serve(variant, place, stage, Behind::Spawned(spawned), &address, None).await
     }
 
     async fn serve(
@@ -114,16 +163,24 @@ impl Site {
         patience: Option<Duration>,
     ) -> io::Result<Self> {
         let expected = ("/identity", stage.identity());
-        let server = Server::start(&variant, &place, address, patience, expected).await?;
-        Ok(Self { variant, stage, behind, server, _place: place })
+        let program = match &behind {
+            Behind::Spawned(spawned) => Some(&spawned.program),
+            _ => None,
+        };
+        let server = Server::start(&variant, &place, address, program, patience, expected).await?;
+        Ok(Self { variant, stage, server, behind, place })
     }
 
     /// One more of the same kind, for a probe that needs it for itself.
     pub(crate) async fn another(&self, options: Options) -> Self {
         let variant = self.variant.clone();
-        let site = match self.behind {
+        let site = match &self.behind {
             Behind::Application(_) => Self::start(variant, options).await,
             Behind::Responder(_) => Self::start_raw(variant, options.patience).await,
+            Behind::Spawned(spawned) if spawned.kind == Kind::Responder => {
+                Self::start_raw(variant, None).await
+            }
+            Behind::Spawned(_) => Self::start(variant, options).await,
         };
         site.unwrap_or_else(|error| panic!("it started before: {error}"))
     }
@@ -132,11 +189,30 @@ impl Site {
         match &self.behind {
             Behind::Application(application) => application,
             Behind::Responder(responder) => panic!("{} is not the library", responder.address),
+            Behind::Spawned(spawned) => panic!("the {} is another process", spawned.kind),
+        }
+    }
+
+    /// How many connections the application has accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        match &self.behind {
+            Behind::Spawned(_) => self.stage.opened(ACCEPTED),
+            _ => self.application().accepted.count(),
         }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.server.address
+        self.server.listening.main
+    }
+
+    /// A file in the server's directory, as this process sees it.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.place.dir().join(name)
+    }
+
+    /// The same, as the server sees it.
+    pub(crate) fn servers_file(&self, name: &str) -> String {
+        self.place.path(name)
     }
 
     /// Whether the server is not known to fail a probe.

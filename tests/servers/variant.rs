@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::debian::{Debian, Place};
+use crate::listening::Listening;
+use crate::spawned::{self, Spawner};
 
 /// Which server, and how it is set up.
 pub(crate) struct Variant {
@@ -21,6 +22,12 @@ pub(crate) struct Variant {
     /// Whether a connection to the application serves several requests at a time. What one probe does to it then shows in
     /// another's answers, so that each gets a server of its own.
     pub(crate) multiplexes: bool,
+    /// Whether the two agree on that, and requests at a time share connections.
+    pub(crate) shares_connections: bool,
+    /// Whether the application asks for several requests at a time on a connection.
+    pub(crate) asks_for_multiplexing: bool,
+    /// Who starts the application, if the tests do not.
+    pub(crate) spawner: Option<Spawner>,
     limits: Vec<Limit>,
     configure: Configure,
 }
@@ -33,8 +40,10 @@ type Configure = Box<dyn Fn(&Wiring<'_>) -> io::Result<Command> + Send + Sync>;
 pub(crate) struct Wiring<'a> {
     pub(crate) place: &'a Place,
     /// Where clients connect to.
-    pub(crate) listen: SocketAddr,
+    pub(crate) listening: &'a Listening,
     pub(crate) application: &'a Upstream,
+    /// What the server is to start, if it starts the application itself.
+    pub(crate) program: Option<&'a spawned::Program>,
     /// How long the server is to wait for an application that says nothing, if not as long as its example says.
     pub(crate) patience: Option<Duration>,
 }
@@ -128,6 +137,9 @@ impl Variant {
             software: "",
             keeps_connections: false,
             multiplexes: false,
+            shares_connections: false,
+            asks_for_multiplexing: false,
+            spawner: None,
             limits: Vec::new(),
             configure: Box::new(configure),
         }

@@ -45,6 +45,20 @@ pub(crate) async fn four_hundred(site: Arc<Site>) {
     many(&site, 400).await;
 }
 
+pub(crate) async fn of_16_kib(site: Arc<Site>) {
+    let seen = with(&site, &[("X-Long", &[b'x'; 16_000])]).await;
+    assert_eq!(seen.header("x-long"), ["x".repeat(16_000)]);
+}
+
+/// In lines that no server finds too long.
+pub(crate) async fn of_60_kib_together(site: Arc<Site>) {
+    let names = ["x-a", "x-b", "x-c", "x-d", "x-e", "x-f", "x-g", "x-h", "x-i", "x-j"];
+    let seen = with(&site, &names.map(|name| (name, &[b'x'; 6000][..]))).await;
+    for name in names {
+        assert_eq!(seen.header(name), ["x".repeat(6000)]);
+    }
+}
+
 async fn many(site: &Site, count: u16) {
     let mut request = request("GET", "/", "");
     for n in 0..count {

@@ -1,10 +1,11 @@
 //! What the server itself says of a request.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::http::header;
+use axum::http::{HeaderName, header};
 
-use crate::client::request;
+use crate::client::{Client, request};
 use crate::site::Site;
 
 pub(crate) async fn describe_the_request(site: Arc<Site>) {
@@ -71,6 +72,49 @@ pub(crate) async fn client_address(site: Arc<Site>) {
     let mut client = site.connect().await;
     let seen = client.fetch(request("GET", "/", "")).await.seen();
     assert_eq!(seen.get("peer"), client.address.to_string());
+}
+
+/// As a socket of IPv6 has it, without brackets.
+pub(crate) async fn ipv6_client(site: Arc<Site>) {
+    let mut client = Client::connect(site.server.listening.ipv6).await;
+    let seen = client.fetch(request("GET", "/", "")).await.seen();
+    assert_eq!(seen.param("REMOTE_ADDR"), ["::1"]);
+    assert_eq!(seen.get("peer"), client.address.to_string());
+}
+
+/// On a socket that takes both, a client over IPv4 may look like one over IPv6.
+pub(crate) async fn ipv4_client_of_an_ipv6_socket(site: Arc<Site>) {
+    let address = site.server.listening.mapped;
+    let mut client = Client::connect((Ipv4Addr::LOCALHOST, address.port()).into()).await;
+    let seen = client.fetch(request("GET", "/", "")).await.seen();
+    let peer: SocketAddr = seen.get("peer").parse().expect("an address");
+    assert_eq!(peer.ip().to_canonical(), Ipv4Addr::LOCALHOST);
+    assert_eq!(peer.port(), client.address.port());
+}
+
+/// Whatever a header is called, no param becomes another.
+pub(crate) async fn cannot_be_forged(site: Arc<Site>) {
+    let plain = site.see(request("GET", "/", "")).await;
+    for name in plain.names("params") {
+        let hyphens = name.replace('_', "-");
+        let mut forged = request("GET", "/", "");
+        for name in [name.to_owned(), hyphens, format!("HTTP_{name}")] {
+            let name = name.parse::<HeaderName>().expect("a name");
+            forged.headers_mut().insert(name, "forged".parse().expect("a value"));
+        }
+        let seen = site.see(forged).await;
+        assert_eq!(sorted(seen.names("params")), sorted(plain.names("params")), "{name}");
+        let changes = ["REMOTE_PORT", "SERVER_PORT"].contains(&name);
+        assert!(changes || seen.param(name) == plain.param(name), "{name}: {seen:?}");
+        let is_forged = |name: &&str| seen.param(name).contains(&"forged");
+        assert_eq!(seen.names("params").into_iter().find(is_forged), None);
+    }
+}
+
+/// Caddy's come in any order.
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names
 }
 
 /// A name from a Basic header that nobody checked is not a user's.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 
+use crate::app::COMPRESSED;
+use crate::client::request;
 use crate::site::Site;
 
 pub(crate) async fn statuses(site: Arc<Site>) {
@@ -31,14 +33,23 @@ pub(crate) async fn without_a_body(site: Arc<Site>) {
 }
 
 pub(crate) async fn redirects(site: Arc<Site>) {
-    for status in [200, 201, 300, 301, 302, 303, 307, 308] {
-        for location in ["/local/path?x=1", "https://elsewhere.example/", "relative"] {
-            let location_encoded = location.replace('?', "%3F").replace('=', "%3D");
-            let answer = site.get(&format!("/status/{status}?location={location_encoded}")).await;
-            assert_eq!(answer.status, status, "{location}");
-            assert_eq!(answer.header("location"), [location], "{status}");
-            assert!(answer.text().starts_with("status "), "{answer:?}");
-        }
+    for status in [201, 300, 301, 302, 303, 307, 308] {
+        location_arrives(&site, status).await;
+    }
+}
+
+/// What means nothing to a client is nothing that a server should act on.
+pub(crate) async fn location_without_a_redirect(site: Arc<Site>) {
+    location_arrives(&site, 200).await;
+}
+
+async fn location_arrives(site: &Site, status: u16) {
+    for location in ["/local/path?x=1", "https://elsewhere.example/", "relative"] {
+        let location_encoded = location.replace('?', "%3F").replace('=', "%3D");
+        let answer = site.get(&format!("/status/{status}?location={location_encoded}")).await;
+        assert_eq!(answer.status, status, "{location}");
+        assert_eq!(answer.header("location"), [location], "{status}");
+        assert!(answer.text().starts_with("status "), "{answer:?}");
     }
 }
 
@@ -85,6 +96,22 @@ pub(crate) async fn head_of_40_kib(site: Arc<Site>) {
     let answer = site.get("/head/40960").await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.header("x-large"), ["x".repeat(40960)]);
+}
+
+pub(crate) async fn head_of_60_kib(site: Arc<Site>) {
+    let answer = site.get("/head/60000").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("x-large"), ["x".repeat(60_000)]);
+}
+
+/// What the application has compressed stays as it is.
+pub(crate) async fn compressed(site: Arc<Site>) {
+    let mut request = request("GET", "/compressed", "");
+    request.headers_mut().insert(header::ACCEPT_ENCODING, "gzip".parse().expect("a value"));
+    let answer = site.fetch(request).await;
+    assert_eq!(answer.header("content-encoding"), ["gzip"]);
+    assert_eq!(answer.body, COMPRESSED);
+    assert!(answer.header("vary").concat().to_lowercase().contains("accept-encoding"));
 }
 
 /// No server adds a type, or Caddy guesses one from the bytes: what a user uploaded must not become a page.

@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::uploads::post_head;
-use crate::app::Stage;
 use crate::application::{Application, Options, Outcome};
 use crate::client::{Answer, request};
 use crate::pattern::{Digest, KIB, Pattern};
 use crate::process::POLL;
 use crate::site::{LONG_ENOUGH, Site};
+use crate::stage::Stage;
 use crate::variant::Socket;
 
 /// Uploads and streams that are under way are served to their end, and the connections that nginx keeps do not hold the end up.

@@ -34,7 +34,7 @@ async fn finishes_and_exits(variant: &Variant, signal: Signal) {
     let before = application.log().matches(BEGUN).count();
     let mut clients = JoinSet::new();
     for n in 0..UPLOADS {
-        clients.spawn(begin_upload(server.address, n));
+        clients.spawn(begin_upload(server.listening.main, n));
     }
     let clients = clients.join_all().await;
     logs(&application, BEGUN, before + UPLOADS).await;
@@ -53,7 +53,7 @@ async fn finishes_and_exits(variant: &Variant, signal: Signal) {
 async fn start(variant: &Variant, place: &Place) -> (Process, Server) {
     let application = example::start(variant.socket, place.dir()).await;
     let (address, process) = application.unwrap_or_else(|error| panic!("{error}"));
-    let server = Server::start(variant, place, &address, None, ("/", "</form>")).await;
+    let server = Server::start(variant, place, &address, None, None, ("/", "</form>")).await;
     (process, server.expect("it started before"))
 }
 

@@ -7,8 +7,10 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::wire::Output;
-use crate::app::{Leave, Stage};
+use crate::app::COMPRESSED;
 use crate::pattern::{Digest, Pattern};
+use crate::ranges::Part;
+use crate::stage::{Leave, Stage};
 
 /// A request as the web server put it.
 pub(super) struct Request {
@@ -71,6 +73,8 @@ pub(super) async fn answer(mut request: Request, output: Output, stage: Stage) -
         ["cut" | "panic", len] => cut(&output, number(len), query == "length=unknown").await,
         ["claim", claimed, len] => claim(&output, number(claimed), number(len)).await,
         ["held", name, len] => held(&output, &stage, name, number(len)).await,
+        ["ranges", len] => ranges(&request, &output, number(len), query).await,
+        ["compressed"] => whole(&output, OK, &GZIP, COMPRESSED).await,
         ["echo"] => echo(&mut request, &output).await,
         ["endless", name] => endless(&output, stage, name).await,
         ["silent", name] => silent(&output, stage, name).await,
@@ -145,6 +149,24 @@ async fn download(output: &Output, len: u64, is_unknown: bool) -> io::Result<()>
         .await?;
     pattern(output, len).await?;
     output.end().await
+}
+
+async fn ranges(request: &Request, output: &Output, len: u64, query: &str) -> io::Result<()> {
+    let bytes: Vec<u8> = Pattern::sized(len).flatten().collect();
+    let range = if query.is_empty() { request.param("HTTP_RANGE") } else { String::new() };
+    let (accepts, type_) = ("Accept-Ranges: bytes", "Content-Type: application/octet-stream");
+    match Part::asked_for(&range, bytes.len()) {
+        Part::Whole => whole(output, OK, &[type_, accepts], &bytes).await,
+        Part::Of(first, last) => {
+            let range = format!("Content-Range: bytes {first}-{last}/{len}");
+            let lines = [type_, accepts, &*range];
+            whole(output, "206 Partial Content", &lines, &bytes[first..=last]).await
+        }
+        Part::Nothing => {
+            let range = format!("Content-Range: bytes */{len}");
+            whole(output, "416 Range Not Satisfiable", &[&*range], b"").await
+        }
+    }
 }
 
 async fn cut(output: &Output, len: u64, is_unknown: bool) -> io::Result<()> {
@@ -274,4 +296,6 @@ fn number(text: &str) -> u64 {
 }
 
 const OK: &str = "200 OK";
+const GZIP: [&str; 3] =
+    ["Content-Type: text/plain", "Content-Encoding: gzip", "Vary: accept-encoding"];
 const TEXT: &str = "Content-Type: text/plain";

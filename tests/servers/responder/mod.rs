@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::{Permissions, set_permissions};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use self::canned::answer;
 use self::wire::{Output, Reader, Record, Stream};
-use crate::app::Stage;
+use crate::stage::Stage;
 use crate::variant::Socket;
 
 mod canned;
@@ -45,6 +46,19 @@ impl Responder {
         };
         Ok(Self { address, accepting: tokio::spawn(accept(listener, stage)) })
     }
+
+    /// On the socket that is this process's standard input.
+    pub(crate) fn on_stdin(stage: Stage) -> io::Result<Self> {
+        let listener = Listener::of(io::stdin().as_fd().try_clone_to_owned()?)?;
+        let accepting = tokio::spawn(accept(listener, stage));
+        Ok(Self { address: "fd:0".to_owned(), accepting })
+    }
+
+    /// Serves until then.
+    pub(crate) async fn until(self, end: impl Future<Output = ()>) -> io::Result<()> {
+        end.await;
+        Ok(())
+    }
 }
 
 impl Drop for Responder {
@@ -59,6 +73,16 @@ enum Listener {
 }
 
 impl Listener {
+    fn of(fd: OwnedFd) -> io::Result<Self> {
+        let unix = std::os::unix::net::UnixListener::from(fd);
+        unix.set_nonblocking(true)?;
+        if unix.local_addr().is_ok() {
+            return Ok(Self::Unix(UnixListener::from_std(unix)?));
+        }
+        let tcp = std::net::TcpListener::from(OwnedFd::from(unix));
+        Ok(Self::Tcp(TcpListener::from_std(tcp)?))
+    }
+
     async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => Ok(Box::new(listener.accept().await?.0)),

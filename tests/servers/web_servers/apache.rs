@@ -5,14 +5,15 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::spawned::{self, Spawner};
 use crate::variant::{Program, Socket, Upstream, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
     let program = Program::find("apache2", "-v", 2, Debian::Bookworm);
-    let variants = Socket::ALL
+    let proxied = Socket::ALL
         .into_iter()
-        .flat_map(|socket| SETUPS.map(|setup| variant(&program, socket, setup)));
-    variants.collect()
+        .flat_map(|socket| PROXIED.map(|setup| variant(&program, socket, setup)));
+    proxied.chain([variant(&program, Socket::Unix, Setup::Fcgid)]).collect()
 }
 
 /// How Apache finds the application.
@@ -24,6 +25,8 @@ enum Setup {
     Reuse,
     /// SetHandler.
     Handler,
+    /// mod_fcgid, which starts the application.
+    Fcgid,
 }
 
 fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
@@ -31,9 +34,11 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         Setup::Close => "close",
         Setup::Reuse => "reuse",
         Setup::Handler => "handler",
+        Setup::Fcgid => "fcgid",
     };
     let mut variant = Variant::new(program, socket, name, move |wiring| command(wiring, setup));
     variant.software = "Apache/";
+    variant.spawner = (setup == Setup::Fcgid).then_some(Spawner::WebServer);
     variant.keeps_connections = setup == Setup::Reuse;
     variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` itself");
     variant.cannot(
@@ -43,10 +48,15 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     let reason = "takes 8 KiB for a line of the head, else answers 500";
     variant.cannot("responses::head_of_16_kib", reason);
     variant.cannot("responses::head_of_40_kib", reason);
+    variant.cannot("responses::head_of_60_kib", reason);
+    variant.cannot("files::x_accel_redirect", "knows no `X-Accel-Redirect`, and passes it on");
     variant.never(
         "streams::client_leaves_a_silent_handler",
         "looks after its client only when it has something to write",
     );
+    if setup == Setup::Fcgid {
+        limit_fcgid(&mut variant);
+    }
     if setup == Setup::Handler {
         let reason =
             "looks for a file, and answers 403 when a part of the path is too long for its name";
@@ -56,9 +66,29 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant
 }
 
+fn limit_fcgid(variant: &mut Variant) {
+    variant.cannot(
+        "uris::of_9_kib",
+        "looks for a file, and answers 403 when the path is too long for one",
+    );
+    variant.cannot(
+        "responses::location_without_a_redirect",
+        "takes a local `Location` beside a 200 for a request of its own",
+    );
+    variant.cannot(
+        "tls::http_2_upload_without_a_length",
+        "mod_fcgid loses the body of an upload over HTTP/2 without a length",
+    );
+    let reason = "mod_fcgid gathers each upload first";
+    variant.never("uploads::reach_the_application_as_they_come", reason);
+    variant.never("uploads::that_the_client_leaves", reason);
+    let reason = "mod_fcgid takes any end of the connection for the end of the answer";
+    variant.cannot("failures::cut_answer_of_unknown_length_is_seen", reason);
+    variant.cannot("failures::panicking_body_of_unknown_length_is_seen", reason);
+}
+
 fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let place = wiring.place;
-    let address = wiring.listen.to_string();
     let upstream = match wiring.application {
         Upstream::Tcp(address) => format!("fcgi://{address}/"),
         Upstream::Unix(path) => format!("unix:{path}|fcgi://localhost/"),
@@ -69,16 +99,30 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
         Setup::Close => format!("ProxyPass / {upstream} {options}"),
         Setup::Reuse => format!("ProxyPass / {upstream} enablereuse=on {options}"),
         Setup::Handler => handler(&upstream, &options),
+        Setup::Fcgid => fcgid(wiring.program.expect("it is to be started")),
     };
-    let site = replace(EXAMPLE, "Listen 127.0.0.1:8080", &format!("Listen {address}"));
-    let site = replace(&site, "<VirtualHost 127.0.0.1:8080>", &format!("<VirtualHost {address}>"));
-    let site = replace(&site, PASS, &pass);
-    place.write("site.conf", &site)?;
+    let site = replace(EXAMPLE, PASS, &pass);
+    let tls = format!(
+        "{} https\nProtocols h2 http/1.1\nSSLCertificateFile {}\nSSLCertificateKeyFile {}",
+        wiring.listening.tls,
+        place.path("cert.pem"),
+        place.path("key.pem"),
+    );
+    let tls = host(&site, &tls, &format!("{}>\nSSLEngine on", wiring.listening.tls));
+    let clear = wiring.listening.clear();
+    let clear = host(&site, &clear.join("\nListen "), &format!("{}>", clear.join(" ")));
+    place.write("site.conf", &format!("{clear}{tls}"))?;
     let main = place.write("apache.conf", &MAIN.replace("DIR", &place.home()))?;
 
     let mut command = place.command("apache2");
     command.args(["-DFOREGROUND", "-d", &place.home(), "-f", &main]);
     Ok(command)
+}
+
+/// The site, listening there.
+fn host(site: &str, listen: &str, virtual_host: &str) -> String {
+    let site = replace(site, "Listen 127.0.0.1:8080", &format!("Listen {listen}"));
+    replace(&site, "<VirtualHost 127.0.0.1:8080>", &format!("<VirtualHost {virtual_host}"))
 }
 
 /// The options of a worker are told apart from the handler that uses it.
@@ -90,7 +134,25 @@ fn handler(upstream: &str, options: &str) -> String {
     )
 }
 
-const SETUPS: [Setup; 3] = [Setup::Close, Setup::Reuse, Setup::Handler];
+/// An application that Apache starts itself.
+fn fcgid(program: &spawned::Program) -> String {
+    let (name, stage) = (spawned::STAGE, &program.stage);
+    FCGID.replace("PROGRAM", &program.path).replace("VARIABLE", &format!("{name} {stage}"))
+}
+
+const FCGID: &str = "\
+ScriptAlias / PROGRAM/
+<Location />
+    SetHandler fcgid-script
+</Location>
+FcgidInitialEnv VARIABLE
+# 128 KiB alone.
+FcgidMaxRequestLen 1073741824
+# 64 KiB are gathered alone.
+FcgidOutputBufferSize 0
+";
+
+const PROXIED: [Setup; 3] = [Setup::Close, Setup::Reuse, Setup::Handler];
 
 const EXAMPLE: &str = include_str!("../../../examples/apache.conf");
 const PASS: &str = "ProxyPass / fcgi://127.0.0.1:9000/ enablereuse=on flushpackets=on timeout=60";
@@ -108,9 +170,19 @@ User www-data
 Group www-data
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
 LoadModule env_module /usr/lib/apache2/modules/mod_env.so
 LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
 LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
+LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
+FcgidIPCDir DIR/fcgid
+FcgidProcessTableFile DIR/fcgid_shm
+LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+LoadModule xsendfile_module /usr/lib/apache2/modules/mod_xsendfile.so
+XSendFile On
+XSendFilePath DIR
 StartServers 1
 ServerLimit 1
 ThreadLimit 256

@@ -39,6 +39,9 @@ fn variant(program: &Program, socket: Socket) -> Variant {
         "streams::client_leaves_a_silent_handler",
         "looks after its client only when it has something to write",
     );
+    let reason = "sends a file only where its configuration handles such a response, else passes the header on";
+    variant.cannot("files::x_accel_redirect", reason);
+    variant.cannot("files::x_sendfile", reason);
     let reason = "takes any end of the connection for the end of the answer";
     variant.cannot("failures::cut_answer_of_unknown_length_is_seen", reason);
     variant.cannot("failures::panicking_body_of_unknown_length_is_seen", reason);
@@ -47,19 +50,33 @@ fn variant(program: &Program, socket: Socket) -> Variant {
 
 fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
     let place = wiring.place;
-    let (ip, port) = (wiring.listen.ip().to_string(), wiring.listen.port());
     let upstream = wiring.application.with_prefix("unix/");
-    let site = replace(EXAMPLE, "http://localhost:8080 {", &format!("http://:{port} {{"));
     let site =
-        replace(&site, "reverse_proxy 127.0.0.1:9000 {", &format!("reverse_proxy {upstream} {{"));
+        replace(EXAMPLE, "reverse_proxy 127.0.0.1:9000 {", &format!("reverse_proxy {upstream} {{"));
     let site = match wiring.patience {
         Some(patience) => {
             replace(&site, "read_timeout 60s", &format!("read_timeout {}s", patience.as_secs()))
         }
         None => site,
     };
-    place.write("site", &site)?;
-    let main = place.write("Caddyfile", &MAIN.replace("DIR", &place.home()).replace("IP", &ip))?;
+    let listening = wiring.listening;
+    let clear = [listening.main, listening.ipv6, listening.mapped].map(|address| {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        format!("http://:{port} {{\n\tbind {ip}")
+    });
+    let tls = format!(
+        "https://localhost:{} {{\n\tbind {}\n\ttls {} {}",
+        listening.tls.port(),
+        listening.tls.ip(),
+        place.path("cert.pem"),
+        place.path("key.pem"),
+    );
+    let sites: String = clear
+        .iter()
+        .chain([&tls])
+        .map(|head| replace(&site, "http://localhost:8080 {", head))
+        .collect();
+    let main = place.write("Caddyfile", &format!("{MAIN}{sites}"))?;
 
     let mut command = place.command("caddy");
     command.args(["run", "--adapter", "caddyfile", "--config", &main]);
@@ -69,13 +86,12 @@ fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
 
 const EXAMPLE: &str = include_str!("../../../examples/Caddyfile");
 
-/// Several instances side by side, on loopback only, without certificates, gone when told to.
+/// Several instances side by side, without certificates of their own getting, gone when told to.
 const MAIN: &str = "\
 {
 \tadmin off
 \tauto_https off
-\tdefault_bind IP
+\tskip_install_trust
 \tgrace_period 1s
 }
-import DIR/site
 ";

@@ -34,6 +34,8 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant.software = "HAProxy";
     variant.keeps_connections = setup.name != "close";
     variant.multiplexes = setup.backend == SHARED;
+    variant.asks_for_multiplexing = setup.name == "get-values-yes";
+    variant.shares_connections = ["mpxs-conns", "max-reqs", "get-values-yes"].contains(&setup.name);
     variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` with 500");
     let reason = "refuses with 400 what is not ASCII, without `option accept-invalid-http-request`";
     variant.cannot("uris::utf8_bytes_arrive", reason);
@@ -47,10 +49,11 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         "params::remote_user_is_checked",
         "fills REMOTE_USER from a Basic header that nobody checked",
     );
-    let reason = "refuses with 400 a chunked upload that does not fit into `tune.bufsize`";
+    let reason = "refuses an upload without a length that does not fit into `tune.bufsize`";
     variant.cannot("uploads::chunked_of_1_mib", reason);
     variant.cannot("uploads::chunked_of_64_mib", reason);
     variant.cannot("uploads::chunked_answered_early", reason);
+    variant.cannot("tls::http_2_upload_without_a_length", reason);
     if setup.name != "close" {
         variant.never(
             "streams::client_leaves_a_silent_handler",
@@ -62,24 +65,39 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
             "looks after its client only when it has something to write",
         );
     }
-    if ["mpxs-conns", "get-values"].contains(&setup.name) {
+    if ["mpxs-conns", "get-values", "get-values-yes"].contains(&setup.name) {
         variant.cannot_always(
             "load::requests_at_a_time",
             "answers 500 to some requests that share a connection with uploads",
         );
     }
+    if variant.shares_connections {
+        variant.cannot(
+            "load::a_client_that_never_reads",
+            "holds up all requests that share a connection with one whose client does not read",
+        );
+    }
     variant.cannot("responses::without_a_body", "gives a 304 a length of 0");
+    let reason = "the head has to fit into `tune.bufsize`, 32 KiB here, else 502";
+    variant.cannot("responses::head_of_40_kib", reason);
+    variant.cannot("responses::head_of_60_kib", reason);
     variant.cannot(
-        "responses::head_of_40_kib",
-        "the head has to fit into `tune.bufsize`, 32 KiB here, else 502",
+        "headers::of_60_kib_together",
+        "the headers have to fit into `tune.bufsize`, 32 KiB here, else 400",
     );
+    variant.cannot("files::x_accel_redirect", "sends no files, and passes the header on");
+    variant.cannot("files::x_sendfile", "sends no files, and passes the header on");
     variant
 }
 
 fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let place = wiring.place;
     let address = wiring.application.with_prefix("unix@");
-    let site = replace(EXAMPLE, "bind :8080", &format!("bind {}", wiring.listen));
+    let listening = wiring.listening;
+    let clear = listening.clear().map(|address| format!("bind {address}")).join("\n    ");
+    let (tls, pem) = (listening.tls, place.path("both.pem"));
+    let bind = format!("{clear}\n    bind {tls} ssl crt {pem} alpn h2,http/1.1");
+    let site = replace(EXAMPLE, "bind :8080", &bind);
     let site = replace(&site, "server app1 127.0.0.1:9000", &format!("server app1 {address}"));
     let site = replace(&site, "    option keep-conn\n", &lines(setup.options));
     let backend = format!("    use-fcgi-app app\n{}", lines(setup.backend));
@@ -102,7 +120,7 @@ fn lines(options: &[&str]) -> String {
     options.iter().map(|option| format!("    {option}\n")).collect()
 }
 
-const SETUPS: [Setup; 5] = [
+const SETUPS: [Setup; 6] = [
     Setup { name: "close", options: &["no option keep-conn"], backend: &["option abortonclose"] },
     Setup { name: "keep", options: &["option keep-conn"], backend: &[] },
     Setup {
@@ -117,6 +135,12 @@ const SETUPS: [Setup; 5] = [
     },
     Setup {
         name: "get-values",
+        options: &["option keep-conn", "option get-values", "option max-reqs 20"],
+        backend: SHARED,
+    },
+    // The same with an application that takes several requests at a time.
+    Setup {
+        name: "get-values-yes",
         options: &["option keep-conn", "option get-values", "option max-reqs 20"],
         backend: SHARED,
     },

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::spawned::{self, Spawner};
 use crate::variant::{Program, Socket, Upstream, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
@@ -14,6 +15,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         for socket in Socket::ALL {
             variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
         }
+        variants.push(variant(&program, Socket::Unix, SPAWN));
     }
     variants
 }
@@ -23,12 +25,15 @@ struct Setup {
     name: &'static str,
     /// Whether bodies are passed on as they come.
     streams: bool,
+    /// Whether lighttpd starts the application.
+    spawns: bool,
 }
 
 fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     let mut variant =
         Variant::new(program, socket, setup.name, move |wiring| command(wiring, setup));
     variant.software = "lighttpd/";
+    variant.spawner = setup.spawns.then_some(Spawner::WebServer);
     variant.cannot("methods::unknown_arrive_unchanged", "refuses unknown methods with 501");
     variant.cannot("methods::without_a_length", "refuses POST without a length with 411");
     variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` itself");
@@ -43,15 +48,21 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         "headers::with_underscores",
         "makes one variable of `X-Under` and `X_Under`, and one of two values is lost",
     );
+    variant.cannot(
+        "headers::of_60_kib_together",
+        "takes 32 KiB for all headers, as `server.max-request-field-size` says here, else answers 431",
+    );
+    variant.cannot("files::x_accel_redirect", "knows no `X-Accel-Redirect`, and passes it on");
     variant.never(
         "streams::client_leaves_a_silent_handler",
         "looks after its client only when it has something to write",
     );
     if setup.streams {
-        let reason = "`server.stream-request-body` refuses chunked uploads with 411";
+        let reason = "`server.stream-request-body` refuses uploads without a length with 411";
         variant.cannot("uploads::chunked_of_1_mib", reason);
         variant.cannot("uploads::chunked_of_64_mib", reason);
         variant.cannot("uploads::chunked_answered_early", reason);
+        variant.cannot("tls::http_2_upload_without_a_length", reason);
     } else {
         let reason = "without `server.stream-request-body` gathers each upload first";
         variant.never("uploads::reach_the_application_as_they_come", reason);
@@ -68,7 +79,8 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
 
 fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let place = wiring.place;
-    let (ip, port) = (wiring.listen.ip(), wiring.listen.port());
+    let listening = wiring.listening;
+    let (ip, port) = (listening.main.ip(), listening.main.port());
     let upstream = match wiring.application {
         Upstream::Tcp(address) => {
             let (host, port) = address.rsplit_once(':').expect("an address has a port");
@@ -76,8 +88,16 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
         }
         Upstream::Unix(path) => format!(r#""socket" => "{path}","#),
     };
+    let upstream = format!(
+        r#"{upstream} "x-sendfile" => "enable", "x-sendfile-docroot" => ( "{}" ),"#,
+        place.home()
+    );
     let upstream = match wiring.patience {
         Some(patience) => format!(r#"{upstream} "read-timeout" => {},"#, patience.as_secs()),
+        None => upstream,
+    };
+    let upstream = match wiring.program {
+        Some(program) => format!("{upstream} {}", spawn(program)),
         None => upstream,
     };
     let site =
@@ -86,19 +106,46 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let site = replace(&site, r#""host" => "127.0.0.1", "port" => 9000,"#, &upstream);
     let site = set(&site, "server.stream-request-body", setup.streams);
     let site = set(&site, "server.stream-response-body", setup.streams);
-    let uploads = format!("server.upload-dirs = ( \"{}\" )\n", place.home());
-    let main = place.write("lighttpd.conf", &format!("{site}{uploads}"))?;
+    let site = replace(&site, r#"( "mod_setenv","#, r#"( "mod_openssl", "mod_setenv","#);
+    let more = MORE
+        .replace("DIR", &place.home())
+        .replace("IPV6", &listening.ipv6.to_string())
+        .replace("MAPPED", &listening.mapped.to_string())
+        .replace("TLS", &listening.tls.to_string());
+    let main = place.write("lighttpd.conf", &format!("{site}{more}"))?;
 
     let mut command = place.command("lighttpd");
     command.args(["-D", "-f", &main]);
     Ok(command)
 }
 
+/// Two processes, each with a socket of its own.
+fn spawn(program: &spawned::Program) -> String {
+    let (path, name, stage) = (&program.path, spawned::STAGE, &program.stage);
+    format!(
+        r#""bin-path" => "{path}", "bin-environment" => ( "{name}" => "{stage}" ), "max-procs" => 2,"#
+    )
+}
+
 fn set(site: &str, name: &str, streams: bool) -> String {
     replace(site, &format!("{name} = 2"), &format!("{name} = {}", if streams { 2 } else { 0 }))
 }
 
-const SETUPS: [Setup; 2] =
-    [Setup { name: "stream", streams: true }, Setup { name: "buffer", streams: false }];
+const SETUPS: [Setup; 2] = [
+    Setup { name: "stream", streams: true, spawns: false },
+    Setup { name: "buffer", streams: false, spawns: false },
+];
+const SPAWN: Setup = Setup { name: "bin-path", streams: true, spawns: true };
+
+/// Where it listens, too, and where it keeps uploads.
+const MORE: &str = r#"
+server.upload-dirs = ( "DIR" )
+$SERVER["socket"] == "IPV6" { }
+$SERVER["socket"] == "MAPPED" { server.set-v6only = "disable" }
+$SERVER["socket"] == "TLS" {
+    ssl.engine = "enable"
+    ssl.pemfile = "DIR/both.pem"
+}
+"#;
 
 const EXAMPLE: &str = include_str!("../../../examples/lighttpd.conf");

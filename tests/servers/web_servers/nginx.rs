@@ -1,10 +1,12 @@
 //! nginx with the server block of `examples/nginx.conf`.
 
+use std::fmt::Write as _;
 use std::io;
 use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::spawned::Spawner;
 use crate::variant::{Program, Socket, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
@@ -13,6 +15,10 @@ pub(crate) fn variants() -> Vec<Variant> {
         let program = Program::find("nginx", "-v", 2, debian);
         for socket in Socket::ALL {
             variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
+        }
+        if debian == Debian::Bookworm {
+            variants.push(spawned(&program, Socket::Unix, "spawn-fcgi", 1));
+            variants.push(spawned(&program, Socket::Tcp, "spawn-fcgi-F3", 3));
         }
     }
     variants
@@ -31,12 +37,15 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant.software = "nginx/";
     variant.keeps_connections = setup.keep_conn;
     variant.cannot("uris::of_9_kib", "takes 8 KiB for a request line, else answers 414");
+    let reason = "takes 8 KiB for a header and 32 KiB for all, else answers 400";
+    variant.cannot("headers::of_16_kib", reason);
+    variant.cannot("headers::of_60_kib_together", reason);
     variant.cannot("headers::host", "Debian's `fastcgi_params` pass `$host`, which has no port");
     variant.cannot("methods::options_of_the_server", "refuses `OPTIONS *` with 400");
-    variant.cannot(
-        "responses::head_of_40_kib",
-        "the head has to fit into `fastcgi_buffer_size`, 32 KiB here, else 502",
-    );
+    let reason = "the head has to fit into `fastcgi_buffer_size`, 32 KiB here, else 502";
+    variant.cannot("responses::head_of_40_kib", reason);
+    variant.cannot("responses::head_of_60_kib", reason);
+    variant.cannot("files::x_sendfile", "knows no `X-Sendfile`, and passes it on");
     variant.cannot(
         "params::remote_user_is_checked",
         "fills REMOTE_USER from a Basic header that nobody checked",
@@ -55,9 +64,31 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant
 }
 
+/// In front of processes that spawn-fcgi has started.
+fn spawned(program: &Program, socket: Socket, name: &'static str, processes: usize) -> Variant {
+    let setup = Setup { name, keep_conn: true, request_buffering: false };
+    let mut variant = variant(program, socket, setup);
+    variant.spawner = Some(Spawner::SpawnFcgi { processes });
+    variant
+}
+
 fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let place = wiring.place;
-    let listen = format!("listen {};", wiring.listen);
+    let listening = wiring.listening;
+    let mut listen: String = listening
+        .clear()
+        .iter()
+        .map(|address| format!("listen {address} ipv6only=off;\n"))
+        .collect();
+    listen = listen.replacen(" ipv6only=off", "", 1);
+    let _ = write!(
+        listen,
+        "listen {} ssl http2;\nssl_certificate {};\nssl_certificate_key {};\n{FILES}",
+        listening.tls,
+        place.path("cert.pem"),
+        place.path("key.pem"),
+    );
+    let listen = listen.replace("DIR", &place.home());
     let upstream = format!("server {};", wiring.application.with_prefix("unix:"));
     let site = replace(EXAMPLE, "listen 127.0.0.1:8080;", &listen);
     let site = replace(&site, "server 127.0.0.1:9000;", &upstream);
@@ -87,6 +118,9 @@ const SETUPS: [Setup; 4] = [
 ];
 
 const EXAMPLE: &str = include_str!("../../../examples/nginx.conf");
+
+/// What responses with `X-Accel-Redirect` may name.
+const FILES: &str = "location /files/ { internal; alias DIR/; }";
 
 /// What Debian's own nginx.conf does around the server blocks, but in a directory that goes away, and as one process so
 /// that it runs as the user who runs the test.
