@@ -63,6 +63,22 @@ fn a_handler_that_gets_ready_wakes() {
 }
 
 #[test]
+fn what_runs_in_place_waits_for_no_sibling_with_its_response() {
+    let (feed, body) = feed();
+    let (_latch, app) = App::fed_beside_parked("/fed", body, "waited");
+    let (mut server, mut client) = serve_with(&builder(), Exec::InPlace, app);
+    client.send(Ask::get("/fed").keep_conn());
+    client.send(Ask::get("/parked").id(2).keep_conn());
+    server.run();
+    let before = server.polls();
+    feed.send("now");
+    feed.end();
+    server.run();
+    assert_eq!(client.response(1).text(), "now");
+    assert_eq!(server.polls() - before, 1);
+}
+
+#[test]
 fn a_service_that_gets_ready_wakes() {
     let state: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
     let app = App::hello().poll_ready_with({

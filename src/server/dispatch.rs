@@ -82,10 +82,10 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         !self.has_begun || self.is_open_ended || self.exchanges.has_left_input()
     }
 
-    /// Whether some exchanges have something to write, and others run on the executor and may have so in a moment.
+    /// Whether some exchanges have something to write, and others run on an executor and may have so in a moment.
     pub(super) fn is_part_ready(&self) -> bool {
         let ready = self.ready.len();
-        ready > 0 && ready < self.exchanges.len()
+        self.exec.executor().is_some() && ready > 0 && ready < self.exchanges.len()
     }
 
     pub(super) fn may_write(&self) -> bool {
