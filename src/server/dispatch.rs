@@ -206,15 +206,15 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             return executor.execute(task);
         }
         exchange.output = Output::Local;
-        let driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new())).as_mut();
+        let mut driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new())).as_mut();
+        driver.as_mut().start(service, slot.request.take());
         if self.writer.queued() >= self.config.max_send_buf_size {
-            driver.start(service, slot.request.take());
             return slot.list();
         }
         let _entered = span.as_ref().map(Span::enter);
         let _current = stderr.map(Entered::new);
         let cx = &mut Context::from_waker(&slot.waker);
-        if let Poll::Ready(step) = driver.call(service, &mut slot.request, cx) {
+        if let Poll::Ready(step) = driver.poll_step(cx) {
             self.respond(index, step);
         }
     }

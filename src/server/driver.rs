@@ -68,43 +68,10 @@ impl<S: HttpService> Driver<S> {
         }
     }
 
-    /// Starts, and gives the first part of the response. A request is large: this takes it from where it is straight to the
-    /// service, if that is ready.
-    pub(super) fn call(
-        mut self: Pin<&mut Self>,
-        service: S,
-        request: &mut Option<Request<Incoming>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Step> {
-        catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_call(service, request, cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Step::Failed(Panicked::new(&*panic).into())))
-    }
-
     /// The next part of the response. After `End` and `Failed` there is none.
     pub(super) fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {
         catch_unwind(AssertUnwindSafe(|| self.as_mut().poll_state(cx)))
             .unwrap_or_else(|panic| Poll::Ready(Step::Failed(Panicked::new(&*panic).into())))
-    }
-
-    fn poll_call(
-        mut self: Pin<&mut Self>,
-        mut service: S,
-        request: &mut Option<Request<Incoming>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Step> {
-        match service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => {
-                let request = request.take().expect("a service is called once");
-                let future = service.call(request);
-                self.as_mut().project().state.set(State::Calling { future });
-                self.poll_state(cx)
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Step::Failed(error.into())),
-            Poll::Pending => {
-                self.start(service, request.take());
-                Poll::Pending
-            }
-        }
     }
 
     fn poll_state(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {
