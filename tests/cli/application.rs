@@ -90,11 +90,20 @@ fn router() -> Router {
         .route("/stderr", get(stderr))
         .route("/bytes", get(|| async { &b"\xff\0\x1b"[..] }))
         .route("/large", get(|| async { vec![b'x'; 10_000_000] }))
+        .route("/broken", get(broken))
         .route("/never", any(std::future::pending::<()>))
 }
 
 async fn status(Path(status): Path<u16>) -> impl IntoResponse {
     (StatusCode::from_u16(status).unwrap(), [("x-tried", "yes")], "that status\n")
+}
+
+/// A body that never ends.
+async fn broken() -> impl IntoResponse {
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>()),
+    )
 }
 
 async fn stderr(axum::Extension(stderr): axum::Extension<Stderr>) -> &'static str {

@@ -149,20 +149,23 @@ async fn files_that_do_not_tell_their_length_are_sent() {
 #[tokio::test]
 async fn input_that_breaks_off_is_an_error() {
     let app = Application::start().await;
-    let peer = Peer::with(|io| async move {
-        io.set_zero_linger().unwrap();
-        Vec::new()
-    })
-    .await;
-    let input = std::net::TcpStream::connect(&peer.address).unwrap();
-    peer.task.await.unwrap();
-    let stream = ["request", "--unknown-length", "stream", "-T", "-", &app.address, "/echo"];
-    let mut command = command(&stream);
-    let output = command.stdin(std::os::fd::OwnedFd::from(input)).output();
-    let output = timeout(BOUND, output).await.unwrap().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(26), "{stderr}");
-    assert!(stderr.contains("cannot read what is to be sent: -: "), "{stderr}");
+    // One answers before it has read all.
+    for target in ["/length", "/echo"] {
+        let peer = Peer::with(|io| async move {
+            io.set_zero_linger().unwrap();
+            Vec::new()
+        })
+        .await;
+        let input = std::net::TcpStream::connect(&peer.address).unwrap();
+        peer.task.await.unwrap();
+        let stream = ["request", "--unknown-length", "stream", "-T", "-", &app.address, target];
+        let mut command = command(&stream);
+        let output = command.stdin(std::os::fd::OwnedFd::from(input)).output();
+        let output = timeout(BOUND, output).await.unwrap().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(26), "{target}: {stderr}");
+        assert!(stderr.contains("cannot read what is to be sent: -: "), "{target}: {stderr}");
+    }
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::process::Stdio;
 
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tower_fastcgi::record::ProtocolStatus;
 
 use crate::application::Application;
 use crate::command::{BOUND, command, fcgi, start};
-use crate::peer::{Peer, response};
+use crate::peer::{Peer, read_request, response};
 
 #[tokio::test]
 async fn the_head_comes_first_if_it_is_wanted() {
@@ -30,12 +30,30 @@ async fn the_head_may_be_all() {
     assert!(ran.stdout().contains("content-length: 4\r\n"), "{ran:?}");
 }
 
+/// The application does not end the request, which is waited for, but not for ever, and without harm.
+#[tokio::test]
+async fn a_head_without_an_end_is_all() {
+    let whole = response(b"A: b\n\n", ProtocolStatus::RequestComplete);
+    let peer = Peer::with(move |mut io| async move {
+        let mut received = read_request(&mut io).await;
+        io.write_all(&whole[..16]).await.unwrap();
+        let _ = io.read_to_end(&mut received).await;
+        received
+    })
+    .await;
+    let ran = fcgi(&["request", "-I", &peer.address, "/"]).await.assert_ok();
+    assert!(ran.stdout().ends_with("a: b\r\n\r\n"), "{ran:?}");
+}
+
 #[tokio::test]
 async fn a_status_above_400_fails_if_that_is_wanted() {
     let app = Application::start().await;
     let ran = fcgi(&["request", "--fail", &app.address, "/status/400"]).await;
     ran.assert_fails(22, &["the application answered 400 Bad Request"]);
     assert_eq!(ran.stdout(), "");
+    let ran = fcgi(&["request", "-f", "-i", &app.address, "/broken"]).await;
+    ran.assert_fails(22, &["500 Internal Server Error"]);
+    assert!(ran.stdout().starts_with("HTTP/1.1 500 "), "{ran:?}");
     let ran = fcgi(&["request", "-f", &app.address, "/status/399"]).await.assert_ok();
     assert_eq!(ran.stdout(), "that status\n");
 }

@@ -3,9 +3,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body::Body;
 use hyper_util::rt::TokioTimer;
+use tokio::task::JoinHandle;
 use tower_fastcgi::client::conn::{self, Connection, SendRequest};
 use tower_fastcgi::client::{AnyIo, ResponseBody, Stderr};
 
@@ -16,7 +17,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::stderr::Lines;
 use super::transcript::{Recorded, Transcript};
-use super::upload::UploadBody;
+use super::upload::{UploadBody, unreadable};
 use crate::connect::connect;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::terminal;
@@ -35,6 +36,7 @@ pub(super) struct Exchange<'a> {
     pub(super) answered: Option<Duration>,
     /// The body's first bytes.
     sniffed: Vec<u8>,
+    connection: Option<JoinHandle<tower_fastcgi::Result<()>>>,
 }
 
 impl<'a> Exchange<'a> {
@@ -51,6 +53,7 @@ impl<'a> Exchange<'a> {
             connected: None,
             answered: None,
             sniffed: Vec::new(),
+            connection: None,
         }
     }
 
@@ -68,34 +71,42 @@ impl<'a> Exchange<'a> {
                 Err(_) => Err(self.late(limit)),
             },
         };
+        if outcome.is_ok() {
+            self.settle().await;
+        }
         self.progress.end();
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).end();
         if self.options.tells_errors() && !self.options.json {
             script_hint(&self.sniffed).into_iter().for_each(terminal::hint);
         }
-        outcome
+        outcome.and_then(|()| self.failed_status())
     }
 
     async fn perform(&mut self, order: Order) -> Outcome {
+        // Before it connects, for gathering a body may take long, and connections to php-fpm keep others waiting.
+        let request = self.request(order).await?;
         let address = &self.options.address;
         let io = connect(address, self.options.connect_timeout).await?;
         self.connected = Some(self.elapsed());
         self.transcript.note(format_args!("connected to {address}"));
         let (mut send, connection) = self.connection(io).await?;
-        let connection = tokio::spawn(connection);
-        let request = self.request(order).await?;
+        self.connection = Some(tokio::spawn(connection));
         let response = send.send_request(request).await;
         // So that the connection ends with this request.
         drop(send);
         let response = response.map_err(|error| self.explain(&error))?;
         self.answered = Some(self.elapsed());
         let (parts, body) = response.into_parts();
-        self.receive(&parts, body).await?;
-        self.head = Some(parts);
-        // The end of the request may still be on its way, or what the application has to say after a head without a body.
-        let _ = connection.await;
-        self.transcript.note(format_args!("the connection is closed"));
-        self.failed_status()
+        self.head = Some(parts.clone());
+        self.receive(&parts, body).await
+    }
+
+    /// Waits for what may come behind the response: the end of the request, or what belongs to a head without a body.
+    async fn settle(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if tokio::time::timeout(SETTLE, connection).await.is_ok() {
+            self.transcript.note(format_args!("the connection is closed"));
+        }
     }
 
     async fn connection(
@@ -126,12 +137,18 @@ impl<'a> Exchange<'a> {
         if self.options.include || self.options.head {
             self.output.write(head(parts)).await?;
         }
+        // Of a body that is not wanted, only PHP's complaint about its script is of interest.
+        if !is_wanted && parts.status != StatusCode::NOT_FOUND {
+            return Ok(());
+        }
         self.progress.expect_download(length(&parts.headers));
         while let Some(data) = self.data(&mut body).await? {
             self.progress.received(data.len());
             self.sniff(parts, &data);
-            if is_wanted {
-                self.output.write(data).await?;
+            match is_wanted {
+                true => self.output.write(data).await?,
+                // Dropping the body aborts the request.
+                false => break,
             }
         }
         if is_wanted { self.output.finish().await } else { Ok(()) }
@@ -151,7 +168,7 @@ impl<'a> Exchange<'a> {
 
     /// Keeps the beginning of what may be PHP's complaint about the script.
     fn sniff(&mut self, parts: &Parts, data: &[u8]) {
-        if parts.status == http::StatusCode::NOT_FOUND && self.sniffed.len() < SNIFFED_MAX {
+        if parts.status == StatusCode::NOT_FOUND && self.sniffed.len() < SNIFFED_MAX {
             let room = SNIFFED_MAX - self.sniffed.len();
             self.sniffed.extend_from_slice(&data[..data.len().min(room)]);
         }
@@ -169,6 +186,10 @@ impl<'a> Exchange<'a> {
     }
 
     fn explain(&self, error: &tower_fastcgi::Error) -> Failure {
+        // Once the response has begun, the error does not have the cause.
+        if let Some(reason) = self.progress.broken_upload() {
+            return unreadable(&reason);
+        }
         explain(error, &self.transcript.start(), self.answered.is_some())
     }
 
@@ -211,3 +232,6 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 const SNIFFED_MAX: usize = 64;
+
+/// Somewhat longer than the connection waits for the end of a request by itself.
+const SETTLE: Duration = Duration::from_secs(2);

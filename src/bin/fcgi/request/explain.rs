@@ -6,7 +6,6 @@ use http::StatusCode;
 use tower_fastcgi::Error;
 use tower_fastcgi::record::ProtocolStatus;
 
-use super::upload::unreadable;
 use crate::failure::{Exit, Failure};
 use crate::wire::quoted;
 
@@ -43,9 +42,6 @@ fn refused(error: &Error, status: ProtocolStatus) -> Failure {
 }
 
 fn unsendable(error: &Error) -> Failure {
-    if let Some(cause) = error.source() {
-        return unreadable(&cause);
-    }
     let failure = Failure::new(Exit::Usage, error);
     match error.is_too_large() {
         true => failure.advise("send fewer or shorter headers and params"),

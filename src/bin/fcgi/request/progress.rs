@@ -19,6 +19,7 @@ struct State {
     sent: Count,
     received: Count,
     bar: Option<Bar>,
+    broken: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +68,16 @@ impl Progress {
         let mut state = self.lock();
         state.received.bytes += bytes as u64;
         self.show(&mut state, Phase::Receiving);
+    }
+
+    /// What is to be sent cannot be read any further.
+    pub(super) fn upload_breaks(&self, error: &io::Error) {
+        self.lock().broken = Some(error.to_string());
+    }
+
+    /// Why what was to be sent could not be read to its end, if so.
+    pub(super) fn broken_upload(&self) -> Option<String> {
+        self.lock().broken.clone()
     }
 
     /// How many bytes of the body were sent, and how many were received.

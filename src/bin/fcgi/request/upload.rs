@@ -248,8 +248,10 @@ impl Body for UploadBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let polled = self.poll_data(cx);
-        if let Poll::Ready(Some(Ok(data))) = &polled {
-            self.progress.sent(data.len());
+        match &polled {
+            Poll::Ready(Some(Ok(data))) => self.progress.sent(data.len()),
+            Poll::Ready(Some(Err(error))) => self.progress.upload_breaks(error),
+            _ => {}
         }
         polled.map(|next| next.map(|read| read.map(Frame::data)))
     }
