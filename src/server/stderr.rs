@@ -221,13 +221,13 @@ mod tests {
         (outlet, stderr)
     }
 
-    fn written(outlet: &Outlet) -> String {
+    fn written(outlet: &mut Outlet) -> String {
         String::from_utf8(outlet.take()).unwrap()
     }
 
     #[test]
     fn a_line_stays_one_line_whatever_is_in_it() {
-        let (outlet, stderr) = outlet(1000);
+        let (mut outlet, stderr) = outlet(1000);
         stderr.write_line("plain, grün, 日本");
         stderr.write_line("a\r\nb\n2026/11/22 [error] forged");
         stderr.write_line("\u{1b}[2J\u{9b}31m\u{7}\u{7f}\0\t");
@@ -240,26 +240,26 @@ mod tests {
             r"x\u{202e}y\u{2028}z\u{200b}",
             r"C:\\n",
         ];
-        assert_eq!(written(&outlet), expected.map(|line| format!("{line}\n")).concat());
-        assert_eq!(written(&outlet), "");
+        assert_eq!(written(&mut outlet), expected.map(|line| format!("{line}\n")).concat());
+        assert_eq!(written(&mut outlet), "");
     }
 
     #[test]
     fn a_request_writes_no_more_than_it_may() {
-        let (outlet, stderr) = outlet(16);
+        let (mut outlet, stderr) = outlet(16);
         stderr.write_line("12345");
-        assert_eq!(written(&outlet), "12345\n");
+        assert_eq!(written(&mut outlet), "12345\n");
         stderr.write_line("12345678");
         stderr.write_line("dropped, for one byte is left");
-        assert_eq!(written(&outlet), "12345678\n");
+        assert_eq!(written(&mut outlet), "12345678\n");
     }
 
     #[test]
     fn a_line_that_is_too_long_is_cut_between_characters() {
-        let (outlet, stderr) = outlet(10);
+        let (mut outlet, stderr) = outlet(10);
         stderr.write_line("ü".repeat(1000));
         stderr.write_line("dropped");
-        let line = written(&outlet);
+        let line = written(&mut outlet);
         assert_eq!(line, "üüü…\n");
         assert!(line.len() <= 10);
     }
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn no_limit_lets_more_than_itself_through() {
         for max in 0..40 {
-            let (outlet, stderr) = outlet(max);
+            let (mut outlet, stderr) = outlet(max);
             for line in ["", "ü\n", "日本", "12345678"] {
                 stderr.write_line(line);
             }
@@ -287,7 +287,7 @@ mod tests {
             }
         }
 
-        let (outlet, stderr) = outlet(100);
+        let (mut outlet, stderr) = outlet(100);
         stderr.write_line(Endless);
         assert_eq!(outlet.take().len(), 100);
     }
@@ -312,9 +312,9 @@ mod tests {
             }
         }
 
-        let (outlet, stderr) = outlet(100);
+        let (mut outlet, stderr) = outlet(100);
         stderr.write_line(Logs(stderr.clone()));
-        assert_eq!(written(&outlet), "inner\nouter\n");
+        assert_eq!(written(&mut outlet), "inner\nouter\n");
     }
 
     #[test]
