@@ -69,6 +69,15 @@ impl RecordWriter {
         result
     }
 
+    /// Appends one FCGI_STDOUT record with what `put` appends, which is all that there is, and the stream's end.
+    pub(crate) fn stdout_whole(&mut self, id: RequestId, put: impl FnOnce(&mut Vec<u8>)) {
+        let Ok(()) = self.stdout_record(id, |dst| {
+            put(dst);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        put_stream_end(self.flat(), RecordType::Stdout, id);
+    }
+
     /// Appends a part of a response body in as many records as it takes.
     pub(crate) fn stdout(&mut self, id: RequestId, data: Bytes) {
         self.stream(RecordType::Stdout, id, data);

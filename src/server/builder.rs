@@ -171,7 +171,8 @@ impl<E> Builder<E> {
         self
     }
 
-    /// Sets the roles that are served; a request of another is refused with FCGI_UNKNOWN_ROLE.
+    /// Sets the roles that are served; a request of another is refused with FCGI_UNKNOWN_ROLE, and one of [`Role::Authorizer`] besides that
+    /// answered with status 500, without which lighttpd would let the request pass that it asks about.
     ///
     /// Default is [`Role::Responder`] alone, lest a service that was not written for it grants access as an Authorizer.
     /// [`Role::Filter`] is refused in any case, as its FCGI_DATA stream is not passed on.

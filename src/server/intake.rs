@@ -11,7 +11,7 @@ use super::service::HttpService;
 use super::values;
 use crate::axum::{insert_connect_info, insert_original_uri};
 use crate::body::Incoming;
-use crate::cgi::{Refusal, map_request};
+use crate::cgi::{Refusal, map_request, put_refusal};
 use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
 use crate::record::{
@@ -129,10 +129,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
         let role = Role::new(begin.role).filter(|role| self.config.roles.contains(role));
         let Some(role) = role else {
-            debug!(role = begin.role, "refused: role not served");
-            self.control(|this| this.writer.end_request(id, ProtocolStatus::UnknownRole));
-            self.is_last |= !begin.keep_conn;
-            self.is_open_ended = true;
+            self.refuse_role(id, &begin);
             return Ok(());
         };
         let observed = self.config.observers.begin_request();
@@ -143,6 +140,22 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.is_multiplexed |= !self.exchanges.is_empty();
         *self.exchanges.place(id) = Some(Exchange::new(id, role, begin.keep_conn, observed));
         Ok(())
+    }
+
+    #[cold]
+    fn refuse_role(&mut self, id: RequestId, begin: &BeginRequest) {
+        debug!(role = begin.role, "refused: role not served");
+        let date = self.config.date;
+        self.control(|this| {
+            // lighttpd lets a request pass whose Authorizer ends it without a word.
+            if begin.role == Role::Authorizer.value() {
+                let Refusal { status, reason } = NO_AUTHORIZER;
+                this.writer.stdout_whole(id, |dst| put_refusal(dst, false, status, reason, date));
+            }
+            this.writer.end_request(id, ProtocolStatus::UnknownRole);
+        });
+        self.is_last |= !begin.keep_conn;
+        self.is_open_ended = true;
     }
 
     #[cold]
@@ -235,6 +248,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.answer(&mut exchange, refusal.status, refusal.reason);
     }
 }
+
+const NO_AUTHORIZER: Refusal = Refusal {
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    reason: "the application is no Authorizer",
+};
 
 const TOO_LARGE: Refusal = Refusal {
     status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
