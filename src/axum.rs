@@ -1,5 +1,6 @@
 //! What axum's handlers expect of a server, and what this one has for them.
 
+mod roles;
 mod trust;
 
 use std::convert::Infallible;

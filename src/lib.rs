@@ -25,7 +25,7 @@
 //!
 //! - The request as over HTTP: method, URI, version, the client's headers, the body as a stream ([`Incoming`]).
 //! - [`Params`] in its extensions: what the web server set, never a header.
-//! - [`Role`] in its extensions.
+//! - [`Role`] in its extensions. [`roles`] tells what an Authorizer gets and answers.
 //! - [`Transport`] in its extensions, put there by [`serve()`]: who is at the other end of the FastCGI connection.
 //! - [`MountPrefix`] in its extensions, if the application has asked with [`UriSource::Mounted`](server::UriSource::Mounted) not to see the path
 //!   at which the web server mounts it.
@@ -73,6 +73,7 @@
 //! | `forwarded` | removed | |
 //! | `uri_source` | REQUEST_URI | |
 //! | `roles` | Responder | others: FCGI_UNKNOWN_ROLE |
+//! | `authorizer_timeout` | 10 s, for requests of role Authorizer | denied with status 503 |
 //! | `auto_date_header` | on | |
 //! | `stderr` | off; else the bytes that a request may write to the web server's error log | what exceeds it is cut |
 //!
@@ -148,6 +149,7 @@ pub mod gateway;
 mod log_limit;
 mod ready;
 pub mod record;
+pub mod roles;
 #[cfg(feature = "tokio")]
 mod serve;
 pub mod server;

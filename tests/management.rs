@@ -16,7 +16,6 @@ use support::{
     get_values, pairs, params, record, serve, serve_with, stdin, text,
 };
 use tower_fastcgi::Incoming;
-use tower_fastcgi::record::Role;
 
 #[test]
 fn get_values_is_answered_with_the_names_asked_and_no_others() {
@@ -238,25 +237,6 @@ fn an_authorizers_role_is_refused_with_an_answer_that_denies() {
     client.send(Ask::get("/").keep_conn());
     server.run();
     assert_eq!(client.response(1).text(), "hello");
-}
-
-#[test]
-fn an_authorizer_is_served_on_request_of_the_user_though_no_stdin_comes() {
-    let app = App::new(|request: Request<Incoming>| {
-        let role = request.extensions().get::<Role>().copied();
-        ready(text(if role == Some(Role::Authorizer) { "authorizer" } else { "other" }))
-    });
-    let mut builder = builder();
-    builder.roles([Role::Responder, Role::Authorizer]);
-    let (mut server, mut client) = serve_with(&builder, Exec::InPlace, app);
-    let mut records = Ask::get("/").content_length(None).head();
-    records[0] = begin(1).role(2).keep_conn();
-    client.send(records);
-    server.run();
-    assert_eq!(client.response(1).text(), "authorizer");
-    client.send(Ask::get("/").keep_conn());
-    server.run();
-    assert_eq!(client.response(1).text(), "other");
 }
 
 #[test]

@@ -78,6 +78,20 @@ impl RecordWriter {
         put_stream_end(self.flat(), RecordType::Stdout, id);
     }
 
+    /// Makes the FCGI_STDOUT record longer that was appended last and holds `len` bytes. `false` if it would not be one any more.
+    pub(crate) fn extend_stdout(&mut self, id: RequestId, len: usize, data: &[u8]) -> bool {
+        let content_length = len + data.len();
+        if content_length > MAX_STREAM_CONTENT {
+            return false;
+        }
+        let flat = self.flat();
+        let content = flat.len() - len;
+        let header = stream_header(RecordType::Stdout, id, content_length);
+        flat[content - Header::LEN..content].copy_from_slice(&header);
+        flat.extend_from_slice(data);
+        true
+    }
+
     /// Appends a part of a response body in as many records as it takes.
     pub(crate) fn stdout(&mut self, id: RequestId, data: Bytes) {
         self.stream(RecordType::Stdout, id, data);

@@ -48,6 +48,7 @@ pub(super) struct Config {
     pub(super) request: RequestOptions,
     pub(super) roles: Vec<Role>,
     pub(super) params_timeout: Timeout,
+    pub(super) authorizer_timeout: Timeout,
     pub(super) write_timeout: Timeout,
     pub(super) stall_timeout: Timeout,
     pub(super) idle_timeout: Timeout,
@@ -174,7 +175,7 @@ impl<E> Builder<E> {
     /// Sets the roles that are served; a request of another is refused with FCGI_UNKNOWN_ROLE, and one of [`Role::Authorizer`] besides that
     /// answered with status 500, without which lighttpd would let the request pass that it asks about.
     ///
-    /// Default is [`Role::Responder`] alone, lest a service that was not written for it grants access as an Authorizer.
+    /// Default is [`Role::Responder`] alone. [`roles`](crate::roles) tells what a service gets and answers as an Authorizer.
     /// [`Role::Filter`] is refused in any case, as its FCGI_DATA stream is not passed on.
     pub fn roles(&mut self, roles: impl IntoIterator<Item = Role>) -> &mut Self {
         self.config.roles = roles.into_iter().filter(|&role| role != Role::Filter).collect();
@@ -187,6 +188,15 @@ impl<E> Builder<E> {
     /// [`max_body_buf_size`](Self::max_body_buf_size).
     pub fn params_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
         self.config.params_timeout = Timeout::new(timeout);
+        self
+    }
+
+    /// Sets how long a request of [`Role::Authorizer`] may take, from the end of its params to the head of the response; then it is
+    /// denied with status 503, and its handler dropped.
+    ///
+    /// Default is 10 seconds. Apache waits for 30 and then denies with status 500.
+    pub fn authorizer_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.config.authorizer_timeout = Timeout::new(timeout);
         self
     }
 
@@ -318,6 +328,7 @@ impl Config {
     fn check(&self) {
         let timeouts = [
             self.params_timeout,
+            self.authorizer_timeout,
             self.write_timeout,
             self.stall_timeout,
             self.idle_timeout,
@@ -346,6 +357,7 @@ impl Default for Config {
             },
             roles: vec![Role::Responder],
             params_timeout: Timeout::Default(Duration::from_secs(30)),
+            authorizer_timeout: Timeout::Default(Duration::from_secs(10)),
             write_timeout: Timeout::Default(Duration::from_secs(60)),
             stall_timeout: Timeout::Default(Duration::from_secs(30)),
             idle_timeout: Timeout::Off,

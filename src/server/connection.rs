@@ -99,6 +99,7 @@ struct Ages {
 #[derive(Clone, Copy, Debug)]
 enum Expired {
     Params,
+    Authorizer,
     Write,
     Stall,
     Idle,
@@ -434,7 +435,12 @@ where
             for exchange in self.dispatch.exchanges.iter_mut() {
                 // What is not read cannot be late.
                 let is_open = !exchange.has_params() && !self.is_full;
-                watch.add(&mut exchange.params_age, is_open, 0, timeout, Expired::Params);
+                if exchange.is_undecided() {
+                    let timeout = config.authorizer_timeout;
+                    watch.add(&mut exchange.age, true, DECIDING, timeout, Expired::Authorizer);
+                } else {
+                    watch.add(&mut exchange.age, is_open, 0, timeout, Expired::Params);
+                }
             }
         }
         watch.earliest()
@@ -444,6 +450,7 @@ where
         debug!(what = ?expired, "time is up");
         match expired {
             Expired::Params => self.dispatch.on_params_timeout(deadline),
+            Expired::Authorizer => self.dispatch.on_authorizer_timeout(deadline),
             Expired::Write => self.abandon(Error::new(Kind::Timeout(error::Timeout::Write))),
             Expired::Stall => self.dispatch.on_stall(),
             Expired::Idle => self.dispatch.is_last = true,
@@ -501,6 +508,9 @@ const QUIET: Duration = Duration::from_millis(200);
 /// For how long a connection that is asked to end waits to be idle. On one that is always busy the end of any answer is as good then:
 /// at the deadline of a shutdown it would be dropped in the middle of one.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an exchange's age is counted for, which begins anew when its params are complete.
+const DECIDING: u64 = 1;
 
 /// So many turns a poll may take: other connections share its worker.
 const TURNS_PER_POLL: usize = 16;

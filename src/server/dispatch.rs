@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use super::backlog::Backlog;
 use super::builder::Config;
-use super::driver::{Driver, Panicked};
+use super::driver::{Driver, Panicked, Step};
 use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
 use super::service::HttpService;
@@ -171,18 +171,23 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     /// Goes on with a response, if that can go on.
     pub(super) fn poll_response(&mut self, index: usize) {
+        if let Poll::Ready(step) = self.poll_step(index) {
+            self.respond(index, step);
+        }
+    }
+
+    /// The next part of a response, if there is one.
+    #[inline(always)]
+    pub(super) fn poll_step(&mut self, index: usize) -> Poll<Step> {
         let slot = self.exchanges.slot(index);
-        let Some(exchange) = &slot.exchange else { return };
-        let polled = match &exchange.output {
+        let Some(exchange) = &slot.exchange else { return Poll::Pending };
+        match &exchange.output {
             Output::Waiting | Output::Withheld => Poll::Pending,
             Output::Remote(response) => response.poll_step(),
             Output::Local => {
                 let driver = slot.driver.as_mut().expect("what runs in place has a driver");
                 driver.as_mut().poll_step(&mut Context::from_waker(&slot.waker))
             }
-        };
-        if let Poll::Ready(step) = polled {
-            self.respond(index, step);
         }
     }
 

@@ -5,13 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::{Request, response};
+use http::{Extensions, Request, response};
 use http_body::{Body, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::service::HttpService;
 use crate::body::Incoming;
 use crate::error::BoxError;
+use crate::roles::Allow;
 
 pin_project! {
     /// Runs a service for one request and takes its response apart. A panic is caught and becomes a failure of this request.
@@ -92,7 +93,9 @@ impl<S: HttpService> Driver<S> {
                         Err(error) => return Poll::Ready(Step::Failed(error.into())),
                     };
                     // Here, where a panic of what the service put there is still its own.
-                    head.extensions.clear();
+                    if !head.extensions.is_empty() {
+                        keep_decision(&mut head.extensions);
+                    }
                     let (size, is_end) = (body.size_hint(), body.is_end_stream());
                     self.as_mut().project().state.set(State::Streaming { body });
                     return Poll::Ready(Step::Head { head, size, is_end });
@@ -100,6 +103,15 @@ impl<S: HttpService> Driver<S> {
                 StateProj::Streaming { body } => return poll_body(body, cx),
             }
         }
+    }
+}
+
+/// An Authorizer's [`Allow`] is for the connection, and the rest for nobody.
+fn keep_decision(extensions: &mut Extensions) {
+    let allow = extensions.remove::<Allow>();
+    extensions.clear();
+    if let Some(allow) = allow {
+        extensions.insert(allow);
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) struct Exchange {
     pub(super) response: Response,
     /// The rest of a body frame that must not go out at once, for its siblings' sake.
     pub(super) unsent: Bytes,
-    pub(super) params_age: Standstill,
+    /// How long the params take to come, or the decision of an Authorizer.
+    pub(super) age: Standstill,
     /// Where requests may write to the web server's error log.
     stderr: Option<Outlet>,
     pub(super) observed: ObservedRequest,
@@ -92,7 +93,7 @@ impl Exchange {
             output: Output::Waiting,
             response: Response::BeforeHead,
             unsent: Bytes::new(),
-            params_age: Standstill::default(),
+            age: Standstill::default(),
             stderr: None,
             observed,
         }
@@ -105,6 +106,11 @@ impl Exchange {
     #[cfg(feature = "tokio")]
     pub(super) fn has_begun_response(&self) -> bool {
         self.response != Response::BeforeHead
+    }
+
+    /// An Authorizer was asked and has not answered.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.role == Role::Authorizer && self.has_params() && self.response == Response::BeforeHead
     }
 
     pub(super) fn is_withheld(&self) -> bool {

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::dispatch::Dispatch;
 use super::exchange::{Exchange, Input};
@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Protocol, Result, Timeout};
 use crate::record::{
     BeginRequest, DecodeError, Fragment, ProtocolStatus, RecordType, RequestId, Role, UnknownType,
 };
-use crate::trace::{debug, trace, warn};
+use crate::trace::{debug, error, trace, warn};
 
 impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Takes one fragment of a record that arrived in `block`. It does little but tell them apart, so it belongs into the loop
@@ -88,11 +88,23 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let Some(limit) = self.config.params_timeout.get() else { return };
         for index in self.exchanges.indices() {
             let exchange = self.exchanges.exchange(index);
-            if !exchange.has_params() && exchange.params_age.is_over(deadline, limit) {
+            if !exchange.has_params() && exchange.age.is_over(deadline, limit) {
                 self.refuse(index, TOO_SLOW);
             }
         }
         self.fail(Error::new(Kind::Timeout(Timeout::Params)));
+    }
+
+    /// Authorizers have not decided by their deadline. That denies what they were asked about.
+    pub(super) fn on_authorizer_timeout(&mut self, deadline: Instant) {
+        let Some(limit) = self.config.authorizer_timeout.get() else { return };
+        for index in self.exchanges.indices() {
+            let exchange = self.exchanges.exchange(index);
+            if exchange.is_undecided() && exchange.age.is_over(deadline, limit) {
+                error!(id = %exchange.id, "the Authorizer took too long: denied");
+                self.answer_instead(index, UNDECIDED);
+            }
+        }
     }
 
     /// Bodies were left unread for too long: fails those that take the most room. Were it only until there is room again, the
@@ -194,6 +206,10 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         let exchange = slot.exchange.as_mut().expect("a live exchange is started");
         let mut mapped = map_request(params, exchange.role, &self.config.request)?;
+        if exchange.role == Role::Authorizer {
+            // It would announce a body that is the Responder's.
+            mapped.request.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         if let Some(address) = mapped.remote_addr {
             insert_connect_info(mapped.request.extensions_mut(), address);
         }
@@ -253,6 +269,9 @@ const NO_AUTHORIZER: Refusal = Refusal {
     status: StatusCode::INTERNAL_SERVER_ERROR,
     reason: "the application is no Authorizer",
 };
+
+const UNDECIDED: Refusal =
+    Refusal { status: StatusCode::SERVICE_UNAVAILABLE, reason: "the Authorizer took too long" };
 
 const TOO_LARGE: Refusal = Refusal {
     status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -1,3 +1,5 @@
+use std::task::Poll;
+
 use bytes::Bytes;
 use http::{StatusCode, response};
 use http_body::SizeHint;
@@ -7,9 +9,10 @@ use super::driver::{Panicked, Step};
 use super::exchange::{Exchange, Output, Response};
 use super::exec::ExchangeExec;
 use super::service::HttpService;
-use crate::cgi::{Framing, HeadError, put_head, put_refusal, recycle_headers};
+use crate::cgi::{Framing, HeadError, Refusal, put_head, put_refusal, recycle_headers};
 use crate::error::{BoxError, Error, Kind};
-use crate::record::MAX_STREAM_CONTENT;
+use crate::record::{Header, MAX_STREAM_CONTENT, ProtocolStatus, Role};
+use crate::roles::Allow;
 use crate::trace::error;
 
 impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
@@ -38,11 +41,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         exchange.observed.on_complete();
         let date = self.config.date;
         self.control(|this| {
-            let Ok(()) = this.writer.stdout_record(exchange.id, |dst| {
-                put_refusal(dst, exchange.is_head, status, reason, date);
-                Ok::<_, std::convert::Infallible>(())
+            let is_head = exchange.is_head;
+            this.writer.stdout_whole(exchange.id, |dst| {
+                put_refusal(dst, is_head, status, reason, date);
             });
-            this.writer.end_response(exchange.id);
+            this.writer.end_request(exchange.id, ProtocolStatus::RequestComplete);
         });
         self.is_last |= !exchange.keep_conn;
     }
@@ -65,6 +68,24 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn on_head(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
+        if self.exchanges.exchange(index).role == Role::Authorizer {
+            return self.on_decision(index, head, size, is_end);
+        }
+        if self.write_head(index, head, size, is_end) {
+            // Most bodies are there with their head, and then leave with it.
+            self.poll_response(index);
+        }
+    }
+
+    /// Whether a body follows.
+    #[inline(always)]
+    fn write_head(
+        &mut self,
+        index: usize,
+        head: &response::Parts,
+        size: SizeHint,
+        is_end: bool,
+    ) -> bool {
         let date = self.config.date;
         let exchange = self.exchanges.exchange(index);
         let is_head = exchange.is_head;
@@ -75,13 +96,59 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             exchange.observed.on_head(head.status);
         }
         exchange.response = match framing {
-            Ok(Framing::Omitted | Framing::Known(0)) => return self.end(index),
+            Ok(Framing::Omitted | Framing::Known(0)) => {
+                self.end(index);
+                return false;
+            }
             Ok(Framing::Known(length)) => Response::Body(Some(length)),
             Ok(Framing::Unknown) => Response::Body(None),
-            Err(cause) => return self.on_bad_head(index, cause),
+            Err(cause) => {
+                self.on_bad_head(index, cause);
+                return false;
+            }
         };
-        // Most bodies are there with their head, and then leave with it.
-        self.poll_response(index);
+        true
+    }
+
+    #[inline(never)]
+    fn on_decision(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
+        if head.status.is_success() {
+            return self.on_success(index, head);
+        }
+        let before = self.writer.queued();
+        if self.write_head(index, head, size, is_end) {
+            self.on_denial(index, self.writer.queued() - before - Header::LEN);
+        }
+    }
+
+    /// A success passes a request only if it says so itself, lest an application do that which was not written for it.
+    fn on_success(&mut self, index: usize, head: &response::Parts) {
+        let allow = head.extensions.get::<Allow>().filter(|_| head.status == StatusCode::OK);
+        let Some(allow) = allow else {
+            error!(status = %head.status, "an Authorizer was answered with a success that is no `Allow`: denied");
+            return self.answer_instead(index, NO_DECISION);
+        };
+        self.end_stderr(index);
+        let mut exchange = self.exchanges.remove(index);
+        exchange.observed.on_head(head.status);
+        exchange.observed.on_complete();
+        self.writer.stdout_whole(exchange.id, |dst| allow.put(dst));
+        self.writer.end_request(exchange.id, ProtocolStatus::RequestComplete);
+        self.is_last |= !exchange.keep_conn;
+    }
+
+    /// Puts what there is of a denial's body into the record of its head, of so many bytes: Apache looks at no further one.
+    fn on_denial(&mut self, index: usize, head_len: usize) {
+        let data = match self.poll_step(index) {
+            Poll::Pending => return,
+            Poll::Ready(Step::Data(data)) => self.count(index, data),
+            Poll::Ready(step) => return self.respond(index, step),
+        };
+        let id = self.exchanges.exchange(index).id;
+        match self.writer.extend_stdout(id, head_len, &data) {
+            true => self.on_sent(index),
+            false => self.send(index, data),
+        }
     }
 
     fn on_bad_head(&mut self, index: usize, cause: HeadError) {
@@ -100,13 +167,20 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.fail_before_head(index);
     }
 
-    fn on_data(&mut self, index: usize, mut data: Bytes) {
+    fn on_data(&mut self, index: usize, data: Bytes) {
+        let data = self.count(index, data);
+        self.send(index, data);
+    }
+
+    /// Leaves out what is beyond the response's Content-Length.
+    #[inline]
+    fn count(&mut self, index: usize, mut data: Bytes) -> Bytes {
         let exchange = self.exchanges.exchange(index);
         if let Response::Body(Some(remaining)) = &mut exchange.response {
             data.truncate(usize::try_from(*remaining).unwrap_or(usize::MAX));
             *remaining -= data.len() as u64;
         }
-        self.send(index, data);
+        data
     }
 
     /// Queues a part of a body, of which siblings, there or to come, must not have to wait for too much.
@@ -117,6 +191,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             exchange.unsent = data.split_off(most);
         }
         self.writer.stdout(exchange.id, data);
+        self.on_sent(index);
+    }
+
+    #[inline]
+    fn on_sent(&mut self, index: usize) {
+        let exchange = self.exchanges.exchange(index);
         if exchange.unsent.is_empty() && exchange.response == Response::Body(Some(0)) {
             return self.end(index);
         }
@@ -170,9 +250,14 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn fail_before_head(&mut self, index: usize) {
+        self.answer_instead(index, FAILED);
+    }
+
+    /// Answers a live request in place of its service, and ends it.
+    pub(super) fn answer_instead(&mut self, index: usize, refusal: Refusal) {
         self.end_stderr(index);
         let mut exchange = self.exchanges.remove(index);
-        self.answer(&mut exchange, StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
+        self.answer(&mut exchange, refusal.status, refusal.reason);
     }
 
     /// Makes it visible that a body is not complete: by its length where that was told, else by breaking the connection once no
@@ -203,6 +288,11 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.exchanges.slot(index).list();
     }
 }
+
+const FAILED: Refusal =
+    Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, reason: "internal server error" };
+
+const NO_DECISION: Refusal = Refusal { status: StatusCode::FORBIDDEN, reason: "not allowed" };
 
 /// How much of a body frame a turn may queue beside siblings: one record.
 const SHARE: usize = MAX_STREAM_CONTENT;

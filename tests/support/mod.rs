@@ -20,6 +20,6 @@ pub use self::client::{Client, Response};
 pub use self::pipe::{End, Event, Pipe, Shared as SharedPipe, pipe};
 pub use self::server::{CountingWake, Exec, Server, Tasks, builder, serve, serve_with};
 pub use self::wire::{
-    Ask, Rec, Record, abort, begin, body_of, bytes_of, end_params, end_stdin, get_values, pairs,
-    params, record, stdin,
+    Ask, Rec, Record, abort, begin, body_of, bytes_of, data, end_data, end_params, end_stdin,
+    get_values, pairs, params, record, stdin,
 };

@@ -95,6 +95,15 @@ pub fn end_stdin(id: u16) -> Rec {
     record(STDIN, id, [])
 }
 
+pub fn data(id: u16, content: impl AsRef<[u8]>) -> Rec {
+    assert!(!content.as_ref().is_empty(), "empty content ends the stream: `end_data` says so");
+    record(DATA, id, content)
+}
+
+pub fn end_data(id: u16) -> Rec {
+    record(DATA, id, [])
+}
+
 /// FCGI_STDIN records for a body of any size, without the end.
 pub fn body_of(id: u16, body: &[u8]) -> Vec<Rec> {
     body.chunks(32 * 1024).map(|chunk| stdin(id, chunk)).collect()
@@ -127,6 +136,7 @@ fn put_length(out: &mut Vec<u8>, len: usize) {
 #[derive(Clone, Debug)]
 pub struct Ask {
     id: u16,
+    role: u16,
     keep_conn: bool,
     method: String,
     uri: String,
@@ -139,6 +149,7 @@ impl Ask {
     pub fn get(uri: &str) -> Self {
         Self {
             id: 1,
+            role: RESPONDER,
             keep_conn: false,
             method: "GET".into(),
             uri: uri.into(),
@@ -157,6 +168,10 @@ impl Ask {
 
     pub fn id(self, id: u16) -> Self {
         Self { id, ..self }
+    }
+
+    pub fn role(self, role: u16) -> Self {
+        Self { role, ..self }
     }
 
     pub fn keep_conn(self) -> Self {
@@ -211,7 +226,7 @@ impl Ask {
     }
 
     pub fn begin(&self) -> Rec {
-        let begin = begin(self.id);
+        let begin = begin(self.id).role(self.role);
         if self.keep_conn { begin.keep_conn() } else { begin }
     }
 
@@ -335,7 +350,9 @@ const PARAMS: u8 = 4;
 const STDIN: u8 = 5;
 const STDOUT: u8 = 6;
 const STDERR: u8 = 7;
+const DATA: u8 = 8;
 const GET_VALUES: u8 = 9;
 const GET_VALUES_RESULT: u8 = 10;
 const UNKNOWN_TYPE: u8 = 11;
 const REQUEST_COMPLETE: u8 = 0;
+const RESPONDER: u16 = 1;
