@@ -14,6 +14,7 @@ use http::{Extensions, StatusCode, Uri};
 
 use crate::cgi::{MountPrefix, Params};
 
+pub use self::roles::NoFilterData;
 pub use self::trust::TrustRejection;
 
 /// Makes axum's `ConnectInfo` and what is built on it work as with `axum::serve`.

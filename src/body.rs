@@ -146,6 +146,11 @@ impl Sender {
         lock(&self.channel.state).unread
     }
 
+    /// Whether somebody waits for more.
+    pub(crate) fn is_awaited(&self) -> bool {
+        lock(&self.channel.state).consumer.is_some()
+    }
+
     pub(crate) fn finish(&self) {
         self.end(End::Complete);
     }

@@ -56,7 +56,7 @@ pub(crate) enum Protocol {
     ProxyHeader,
     NullRequestId,
     DuplicateBegin(RequestId),
-    StdinBeforeParamsEnd(RequestId),
+    StreamBeforeParamsEnd(RecordType, RequestId),
     UnexpectedRecord(RecordType),
 }
 
@@ -111,7 +111,8 @@ impl Error {
         matches!(self.inner.kind, Kind::Aborted)
     }
 
-    /// Whether a body was given up because nobody read it while other requests of the connection waited behind it.
+    /// Whether a body was given up because nobody read it while other requests of the connection, or a Filter's own data, waited behind
+    /// it.
     pub fn is_stalled(&self) -> bool {
         matches!(self.inner.kind, Kind::Stalled)
     }
@@ -207,7 +208,7 @@ impl fmt::Display for Error {
             Kind::Protocol(protocol) => return protocol.fmt(f),
             Kind::Incomplete => "connection or body ended before the request was complete",
             Kind::Aborted => "request aborted by the web server",
-            Kind::Stalled => "body not read while other requests waited behind it",
+            Kind::Stalled => "body not read while others waited behind it",
             Kind::Timeout(Timeout::Params) => "the request's params took too long to arrive",
             Kind::Timeout(Timeout::Write) => "the web server took too long to read the response",
             Kind::Canceled => "connection ended while requests were being served",
@@ -237,8 +238,8 @@ impl fmt::Display for Protocol {
             Self::DuplicateBegin(id) => {
                 write!(f, "FCGI_BEGIN_REQUEST for request id {id}, which is being served")
             }
-            Self::StdinBeforeParamsEnd(id) => {
-                write!(f, "FCGI_STDIN for request id {id} before the end of its FCGI_PARAMS")
+            Self::StreamBeforeParamsEnd(stream, id) => {
+                write!(f, "{stream} for request id {id} before the end of its FCGI_PARAMS")
             }
             Self::UnexpectedRecord(record_type) => {
                 write!(f, "{record_type} came from the web server; only applications send it")

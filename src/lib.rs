@@ -25,7 +25,7 @@
 //!
 //! - The request as over HTTP: method, URI, version, the client's headers, the body as a stream ([`Incoming`]).
 //! - [`Params`] in its extensions: what the web server set, never a header.
-//! - [`Role`] in its extensions. [`roles`] tells what an Authorizer gets and answers.
+//! - [`Role`] in its extensions. [`roles`] tells what an Authorizer and a Filter get and answer.
 //! - [`Transport`] in its extensions, put there by [`serve()`]: who is at the other end of the FastCGI connection.
 //! - [`MountPrefix`] in its extensions, if the application has asked with [`UriSource::Mounted`](server::UriSource::Mounted) not to see the path
 //!   at which the web server mounts it.

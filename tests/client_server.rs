@@ -20,8 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tower_fastcgi::client::{Builder, Client, Connect, ResponseBody, UnknownLength};
-use tower_fastcgi::{listener, serve, server};
+use tower_fastcgi::client::{Builder, Client, Connect, Environment, ResponseBody, UnknownLength};
+use tower_fastcgi::roles::FilterData;
+use tower_fastcgi::{Role, listener, serve, server};
 use tower_service::Service;
 
 fn get(path: &str) -> Request<Full<Bytes>> {
@@ -83,6 +84,31 @@ async fn what_the_server_is_told() {
     request.extensions_mut().insert(environment);
     let answer = text(within(client.send(request)).await.unwrap()).await;
     assert_eq!(answer, r"GET /a%20b?c 192.0.2.7:50000 \xff");
+}
+
+#[tokio::test]
+async fn a_filter_gets_a_file_behind_the_body() {
+    let listener = listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let app = App::new(|mut request: Request<tower_fastcgi::Incoming>| async move {
+        let file = FilterData::take(&mut request).expect("a Filter's request");
+        let length = file.length();
+        let body = request.into_body().collect().await.expect("the body").to_bytes();
+        let file = file.collect().await.expect("the file").to_bytes();
+        let text = format!("{} {} {length:?}", body.len(), file.len());
+        Response::new(Full::new(Bytes::from(text)))
+    });
+    let mut builder = server::Builder::new();
+    builder.roles([Role::Filter]);
+    tokio::spawn(serve(listener, app).with_builder(builder).into_future());
+    let mut environment = Environment::new();
+    environment.role(Role::Filter).filter_data(vec![7; 2_000_000]);
+    let client = Client::builder().environment(environment).build(&address).unwrap();
+    for _ in 0..3 {
+        let body = Full::new(Bytes::from(vec![b'x'; 1_000_000]));
+        let response = within(client.send(Request::post("/").body(body).unwrap())).await.unwrap();
+        assert_eq!(text(response).await, "1000000 2000000 Some(2000000)");
+    }
 }
 
 #[tokio::test]

@@ -11,11 +11,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
+use http_body_util::Full;
 use support::{
     App, Ask, Client, Exec, Record, Sink, abort, begin, builder, bytes_of, end_params, end_stdin,
     get_values, pairs, params, record, serve, serve_with, stdin, text,
 };
 use tower_fastcgi::Incoming;
+use tower_fastcgi::record::Role;
 
 #[test]
 fn get_values_is_answered_with_the_names_asked_and_no_others() {
@@ -240,6 +242,26 @@ fn an_authorizers_role_is_refused_with_an_answer_that_denies() {
 }
 
 #[test]
+fn roles_are_those_that_the_builder_says() {
+    for served in [1, 2, 3] {
+        let mut builder = builder();
+        builder.roles(Role::new(served));
+        let app = App::new(|request: Request<Incoming>| {
+            ready(request.extensions().get::<Role>().map_or(text("none"), |_| teapot()))
+        });
+        for role in [1, 2, 3, 4] {
+            let (mut server, mut client) = serve_with(&builder, Exec::InPlace, app.clone());
+            client.send(Ask::get("/").role(role).keep_conn().head());
+            server.run();
+            let response = client.response(1);
+            let is_served = role == served;
+            assert_eq!(response.protocol_status == UNKNOWN_ROLE, !is_served, "{served} {role}");
+            assert_eq!(response.status == 418, is_served, "{served} {role}");
+        }
+    }
+}
+
+#[test]
 fn a_peer_that_asks_for_ever_and_never_reads_is_read_no_more() {
     let ask = bytes_of(get_values(&["FCGI_MPXS_CONNS"]));
     assert_flood_stops(|client| client.send_bytes(ask.repeat(1000)), 128 * 1024 + READ_BUFFER);
@@ -351,6 +373,12 @@ fn expected_values(values: &[(&str, &str)]) -> Vec<(String, String)> {
 
 fn values(values: &[(&str, &str)]) -> Record {
     Record::Values(expected_values(values))
+}
+
+fn teapot() -> http::Response<Full<Bytes>> {
+    let mut response = text("a teapot");
+    *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+    response
 }
 
 fn refused(id: u16) -> Record {

@@ -3,7 +3,7 @@
 mod support;
 
 use std::alloc::System;
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::io;
 use std::iter;
 use std::pin::Pin;
@@ -17,11 +17,12 @@ use http_body_util::Full;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use support::{
-    App, Ask, BoxError, CountingWake, Exec, Rec, Tasks, abort, begin, builder, bytes_of, end_stdin,
-    get_values, params, record, serve, stdin, text,
+    App, Ask, BoxError, CountingWake, Exec, Rec, Tasks, abort, begin, builder, bytes_of, data,
+    end_stdin, get_values, params, record, serve, stdin, text,
 };
 use tower_fastcgi::record::{Decoder, Pairs};
-use tower_fastcgi::{Incoming, Result};
+use tower_fastcgi::roles::FilterData;
+use tower_fastcgi::{Incoming, Result, Role};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -98,6 +99,40 @@ fn unread_bodies_of_many_requests_share_one_budget() {
         .flat_map(|id| bytes_of(Ask::post("/", "").id(id).content_length(None).head()))
         .collect();
     assert_bounded(hose, keeping(), 2 << 20);
+}
+
+#[test]
+fn small_records_of_a_file_do_not_hold_the_large_ones_of_its_body() {
+    let _alone = alone();
+    for small in [1, 100, 1000, 2000, 16_000, 30_000] {
+        let app = App::new(|mut request: Request<Incoming>| async move {
+            let _unread = FilterData::take(&mut request);
+            support::read_all_and_forget(request.into_body()).await;
+            text("never")
+        });
+        let pattern = vec![stdin(1, vec![0; 65_535 - small]), data(1, vec![0; small])];
+        assert_filter_bounded(pattern, app);
+    }
+}
+
+#[test]
+fn small_records_of_a_body_do_not_hold_the_large_ones_of_its_file() {
+    let _alone = alone();
+    for small in [1, 1000, 2000, 30_000] {
+        let app = App::new(|mut request: Request<Incoming>| async move {
+            let mut file = FilterData::take(&mut request).expect("a Filter's request");
+            while poll_fn(|cx| Pin::new(&mut file).poll_frame(cx)).await.is_some() {}
+            text("never")
+        });
+        let pattern = vec![stdin(1, vec![0; small]), data(1, vec![0; 65_535 - small])];
+        assert_filter_bounded(pattern, app);
+    }
+}
+
+#[test]
+fn a_file_in_records_of_one_byte_that_nobody_reads_holds_no_more_than_its_bytes() {
+    let _alone = alone();
+    assert_filter_bounded(vec![data(1, "x")], keeping());
 }
 
 #[test]
@@ -369,6 +404,15 @@ fn usual_of<T: Ord>(measure: impl Fn() -> T) -> T {
 
 fn assert_bounded(hose: Hose, app: App, most: isize) {
     drive(builder().serve_connection(hose, app), &Tasks::default(), most);
+}
+
+/// As [`assert_bounded`], of a Filter's request whose streams never end.
+fn assert_filter_bounded(pattern: Vec<Rec>, app: App) {
+    let mut hose = Hose::new(pattern);
+    hose.first = bytes_of(Ask::post("/", "").role(3).content_length(None).head());
+    let mut builder = builder();
+    builder.roles([Role::Filter]);
+    drive(builder.serve_connection(hose, app), &Tasks::default(), 1 << 20);
 }
 
 /// Polls as long as something is woken, and looks at the memory after each poll.

@@ -16,11 +16,12 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::{
-    App, Ask, BoxError, Client, Event, Exec, Feed, Latch, Rec, Record, Server, abort, builder,
-    end_stdin, feed, get_values, read_all, record, serve_with, stdin,
+    App, Ask, BoxError, Client, Event, Exec, Feed, Latch, Rec, Record, Server, abort, data,
+    end_data, end_stdin, feed, get_values, read_all, record, serve_with, stdin,
 };
-use tower_fastcgi::Incoming;
+use tower_fastcgi::roles::FilterData;
 use tower_fastcgi::server::Builder;
+use tower_fastcgi::{Incoming, Role};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -35,6 +36,7 @@ proptest! {
 enum Op {
     Ask {
         id: u16,
+        role: u16,
         kind: usize,
         keep: bool,
         length: Option<usize>,
@@ -43,6 +45,8 @@ enum Op {
     Params(u16),
     Stdin(u16, usize),
     EndStdin(u16),
+    Data(u16, usize),
+    EndData(u16),
     Abort(u16),
     Values,
     UnknownType,
@@ -56,6 +60,8 @@ enum Op {
     FeedFail(u16),
     ReadBody(u16),
     DropBody(u16),
+    ReadData(u16),
+    DropData(u16),
     Open(u16),
     Graceful,
     Close,
@@ -67,18 +73,29 @@ fn op() -> impl Strategy<Value = Op> {
     let id = 1..5u16;
     let ask = (
         1..5u16,
+        prop_oneof![6 => Just(1), 1 => Just(2), 3 => Just(3)],
         0..KINDS.len(),
         prop::bool::weighted(0.95),
         prop::option::of(0..3000usize),
         0..40usize,
     )
-        .prop_map(|(id, kind, keep, length, cut)| Op::Ask { id, kind, keep, length, cut });
+        .prop_map(|(id, role, kind, keep, length, cut)| Op::Ask {
+            id,
+            role,
+            kind,
+            keep,
+            length,
+            cut,
+        });
     prop_oneof![
         6 => ask,
         3 => id.clone().prop_map(Op::Params),
         6 => (id.clone(), 1..2000usize).prop_map(|(id, len)| Op::Stdin(id, len)),
         1 => (id.clone(), 30_000..65_000usize).prop_map(|(id, len)| Op::Stdin(id, len)),
         3 => id.clone().prop_map(Op::EndStdin),
+        3 => (id.clone(), 1..2000usize).prop_map(|(id, len)| Op::Data(id, len)),
+        1 => (id.clone(), 30_000..65_000usize).prop_map(|(id, len)| Op::Data(id, len)),
+        2 => id.clone().prop_map(Op::EndData),
         2 => id.clone().prop_map(Op::Abort),
         1 => Just(Op::Values),
         1 => Just(Op::UnknownType),
@@ -93,6 +110,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => id.clone().prop_map(Op::FeedFail),
         3 => id.clone().prop_map(Op::ReadBody),
         1 => id.clone().prop_map(Op::DropBody),
+        2 => id.clone().prop_map(Op::ReadData),
+        1 => id.clone().prop_map(Op::DropData),
         3 => id.clone().prop_map(Op::Open),
     ]
 }
@@ -119,13 +138,14 @@ struct Control {
     latch: Latch,
     feed: Option<Feed>,
     body: Option<Incoming>,
+    data: Option<FilterData>,
 }
 
 type Controls = Arc<Mutex<HashMap<u64, Control>>>;
 
 /// The path says what kind of handler a request gets, and its number.
 fn app(controls: Controls) -> App {
-    App::fallible(move |request: Request<Incoming>| {
+    App::fallible(move |mut request: Request<Incoming>| {
         let controls = controls.clone();
         async move {
             let path = request.uri().path().to_owned();
@@ -133,7 +153,18 @@ fn app(controls: Controls) -> App {
             let enter = |control| {
                 controls.lock().unwrap().insert(serial.parse().expect("a number"), control);
             };
+            let data = FilterData::take(&mut request);
+            let is_filter = request.extensions().get() == Some(&Role::Filter);
+            assert_eq!(data.is_some(), is_filter);
             let body = request.into_body();
+            // Whoever reads only the body must not keep it out with the data.
+            let keeps = matches!(kind, "feed" | "elsewhere" | "park" | "fail");
+            let data = if keeps {
+                data
+            } else {
+                enter(Control { data, ..Control::default() });
+                None
+            };
             match kind {
                 "hello" => Ok(whole("hello")),
                 "big" => Ok(whole(vec![b'b'; 200_000])),
@@ -142,16 +173,21 @@ fn app(controls: Controls) -> App {
                 "stream" => Ok(Response::new(body.map_err(BoxError::from).boxed_unsync())),
                 "feed" => {
                     let (feed, response) = feed();
-                    enter(Control { feed: Some(feed), body: Some(body), ..Control::default() });
+                    enter(Control {
+                        feed: Some(feed),
+                        body: Some(body),
+                        data,
+                        ..Control::default()
+                    });
                     Ok(Response::new(response.boxed_unsync()))
                 }
                 "elsewhere" => {
-                    enter(Control { body: Some(body), ..Control::default() });
+                    enter(Control { body: Some(body), data, ..Control::default() });
                     Ok(whole("elsewhere"))
                 }
                 _ => {
                     let latch = Latch::default();
-                    enter(Control { latch: latch.clone(), body: Some(body), feed: None });
+                    enter(Control { latch: latch.clone(), body: Some(body), feed: None, data });
                     latch.wait().await;
                     if kind == "park" { Ok(whole("parked")) } else { Err("failed".into()) }
                 }
@@ -176,6 +212,7 @@ struct Live {
     params: Vec<Rec>,
     stdin_left: Option<usize>,
     stdin_open: bool,
+    data_open: bool,
 }
 
 struct World {
@@ -227,7 +264,9 @@ impl World {
 
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Ask { id, kind, keep, length, cut } => self.ask(id, kind, keep, length, cut),
+            Op::Ask { id, role, kind, keep, length, cut } => {
+                self.ask(id, role, kind, keep, length, cut);
+            }
             Op::Params(id) => {
                 if let Some(live) = self.live.get_mut(&id) {
                     let rest = std::mem::take(&mut live.params);
@@ -236,10 +275,13 @@ impl World {
             }
             Op::Stdin(id, len) => self.stdin(id, len),
             Op::EndStdin(id) => self.end_stdin(id),
+            Op::Data(id, len) => self.data(id, data(id, vec![b'd'; len])),
+            Op::EndData(id) => self.end_data(id),
             Op::Abort(id) => {
                 self.send(abort(id));
                 if let Some(live) = self.live.get_mut(&id) {
                     live.stdin_open = false;
+                    live.data_open = false;
                     live.params.clear();
                 }
             }
@@ -270,6 +312,15 @@ impl World {
                 }
             }),
             Op::DropBody(id) => self.control(id, |control| control.body = None),
+            Op::ReadData(id) => self.control(id, |control| {
+                if let Some(data) = &mut control.data {
+                    let cx = &mut Context::from_waker(Waker::noop());
+                    if let Poll::Ready(None | Some(Err(_))) = Pin::new(data).poll_frame(cx) {
+                        control.data = None;
+                    }
+                }
+            }),
+            Op::DropData(id) => self.control(id, |control| control.data = None),
             Op::Open(id) => self.control(id, |control| control.latch.open()),
             Op::Graceful => {
                 if self.server.is_running() {
@@ -293,7 +344,15 @@ impl World {
         }
     }
 
-    fn ask(&mut self, id: u16, kind: usize, keep: bool, length: Option<usize>, cut: usize) {
+    fn ask(
+        &mut self,
+        id: u16,
+        role: u16,
+        kind: usize,
+        keep: bool,
+        length: Option<usize>,
+        cut: usize,
+    ) {
         if self.live.contains_key(&id) || !self.can_send() {
             return;
         }
@@ -302,12 +361,14 @@ impl World {
         let content_length = length.map(|length| length.to_string());
         let ask = Ask::post(&format!("/{}/{serial}", KINDS[kind]), "")
             .id(id)
+            .role(role)
             .content_length(content_length.as_deref());
         let ask = if keep { ask.keep_conn() } else { ask };
         let mut head = ask.head();
         let params = if cut < 10 { head.split_off((cut % head.len()).max(1)) } else { vec![] };
         self.may_end |= !keep;
-        self.live.insert(id, Live { params, stdin_left: length, stdin_open: true });
+        self.live
+            .insert(id, Live { params, stdin_left: length, stdin_open: true, data_open: true });
         self.serials.insert(id, serial);
         self.send(head);
     }
@@ -328,6 +389,21 @@ impl World {
         if live.params.is_empty() && live.stdin_open {
             live.stdin_open = false;
             self.send(end_stdin(id));
+        }
+    }
+
+    /// A Responder's and an Authorizer's request may get some, too: it is nobody's.
+    fn data(&mut self, id: u16, record: Rec) {
+        let Some(live) = self.live.get(&id) else { return };
+        if live.params.is_empty() && live.data_open {
+            self.send(record);
+        }
+    }
+
+    fn end_data(&mut self, id: u16) {
+        self.data(id, end_data(id));
+        if let Some(live) = self.live.get_mut(&id) {
+            live.data_open &= !live.params.is_empty();
         }
     }
 
@@ -402,10 +478,12 @@ impl World {
                     }
                 }
                 self.end_stdin(id);
+                self.end_data(id);
             }
             self.run();
             for control in self.controls.lock().unwrap().values_mut() {
                 control.body = None;
+                control.data = None;
                 control.latch.open();
                 control.feed.iter().for_each(Feed::end);
             }
@@ -425,6 +503,12 @@ impl World {
         self.receive();
         assert!(was_closed || self.client.has_nothing(), "a part of a record");
     }
+}
+
+fn builder() -> Builder {
+    let mut builder = support::builder();
+    builder.roles([Role::Responder, Role::Authorizer, Role::Filter]);
+    builder
 }
 
 /// Limits that scripts reach.

@@ -5,18 +5,23 @@
 mod support;
 
 use arbitrary::Arbitrary;
+use http_body_util::Either;
 use libfuzzer_sys::fuzz_target;
-use support::{App, Ask, Exec, Rec, Record, abort, begin, builder, end_params, end_stdin};
-use support::{get_values, pairs, params, record, serve_with, stdin};
+use support::{App, Ask, Exec, Rec, Record, abort, begin, builder, data, end_data, end_params};
+use support::{end_stdin, get_values, pairs, params, record, serve_with, stdin};
+use tower_fastcgi::Role;
+use tower_fastcgi::roles::FilterData;
 
 #[derive(Arbitrary, Debug)]
 enum Op {
     Begin { id: u8, keep_conn: bool, role: u8 },
     Params { id: u8, cut: u8 },
     EndParams { id: u8 },
-    Ask { id: u8, stream: bool, body: u16 },
+    Ask { id: u8, role: u8, stream: bool, body: u16 },
     Stdin { id: u8, len: u16 },
     EndStdin { id: u8 },
+    Data { id: u8, len: u16 },
+    EndData { id: u8 },
     Abort { id: u8 },
     Other { kind: u8, id: u8 },
     GetValues,
@@ -31,8 +36,13 @@ fuzz_target!(|input: (bool, u16, Vec<Op>)| {
     let exec = if is_spawned { Exec::Spawned } else { Exec::InPlace };
     let mut builder = builder();
     builder.max_body_buf_size(limit.into()).max_send_buf_size(limit.into()).max_requests(3);
-    let app = App::new(|request: http::Request<tower_fastcgi::Incoming>| async {
-        http::Response::new(request.into_body())
+    builder.roles([Role::Responder, Role::Authorizer, Role::Filter]);
+    let app = App::new(|mut request: http::Request<tower_fastcgi::Incoming>| async {
+        let data = FilterData::take(&mut request);
+        http::Response::new(match data {
+            Some(data) => Either::Left(data),
+            None => Either::Right(request.into_body()),
+        })
     });
     let (mut server, mut client) = serve_with(&builder, exec, app);
     let mut begun = 0;
@@ -68,12 +78,14 @@ fn records(op: Op) -> Vec<Rec> {
         Op::Begin { id, keep_conn: false, role } => vec![begin(id.into()).role(role.into())],
         Op::Params { id, cut } => vec![params(id.into(), content().split_off(cut.into()))],
         Op::EndParams { id } => vec![end_params(id.into())],
-        Op::Ask { id, stream, body } => {
-            let ask = Ask::post("/", vec![0; body.into()]).id(id.into()).keep_conn();
+        Op::Ask { id, role, stream, body } => {
+            let ask = Ask::post("/", vec![0; body.into()]).id(id.into()).role((role % 4).into()).keep_conn();
             ask.content_length(if stream { None } else { Some("1000") }).into_iter().collect()
         }
         Op::Stdin { id, len } => vec![stdin(id.into(), vec![0; usize::from(len).max(1)])],
         Op::EndStdin { id } => vec![end_stdin(id.into())],
+        Op::Data { id, len } => vec![data(id.into(), vec![0; usize::from(len).max(1)])],
+        Op::EndData { id } => vec![end_data(id.into())],
         Op::Abort { id } => vec![abort(id.into())],
         Op::Other { kind, id } => vec![record(kind, id.into(), "")],
         _ => vec![get_values(&["FCGI_MPXS_CONNS"])],

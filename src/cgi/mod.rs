@@ -11,6 +11,7 @@ mod environ;
 #[cfg(feature = "client")]
 mod environment;
 mod extensions;
+mod filter;
 mod forwarded;
 #[cfg(feature = "client")]
 mod head;
@@ -32,6 +33,7 @@ mod variables;
 pub(crate) use self::environ::{Environ, body_length};
 #[cfg(feature = "client")]
 pub use self::environment::Environment;
+pub(crate) use self::filter::FilterFile;
 pub use self::forwarded::Forwarded;
 #[cfg(feature = "http")]
 pub(crate) use self::forwarded::remove_forwarded;

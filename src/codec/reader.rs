@@ -103,9 +103,9 @@ impl Block {
         self.taken = self.len - len;
     }
 
-    /// Shares `content`, a part of this block that belongs to the FCGI_STDIN of `id`, or to its FCGI_STDOUT on the other side, if at
-    /// least half of the block belongs to it: else a small part would keep all of the block's memory alive.
-    pub(crate) fn share(&self, body: RecordType, id: RequestId, content: &[u8]) -> Option<Bytes> {
+    /// Shares `content`, a part of this block that belongs to that stream of `id`, if at least half of the block belongs to it: else a
+    /// small part would keep all of the block's memory alive.
+    pub(crate) fn share(&self, stream: RecordType, id: RequestId, content: &[u8]) -> Option<Bytes> {
         let Buffer::Shared(buffer) = &self.buffer else { return None };
         if content.len() < PART_MIN {
             return None;
@@ -114,10 +114,24 @@ impl Block {
         let end = start + content.len();
         let run = match self.run.get() {
             Some((of, len)) if of == id => len,
-            _ => content.len() + run_len(body, id, &buffer[end..self.len]),
+            _ => content.len() + run_len(stream, id, &buffer[end..self.len]),
         };
         self.run.set(Some((id, run)));
         (run >= SHARE_MIN).then(|| buffer.slice(start..end))
+    }
+
+    /// As [`share`](Self::share), for a stream that a request has beside its body.
+    #[cold]
+    pub(crate) fn share_beside(
+        &self,
+        stream: RecordType,
+        id: RequestId,
+        content: &[u8],
+    ) -> Option<Bytes> {
+        self.run.set(None);
+        let shared = self.share(stream, id, content);
+        self.run.set(None);
+        shared
     }
 }
 

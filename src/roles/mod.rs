@@ -60,14 +60,24 @@
 //!
 //! lighttpd lets a request pass whose Authorizer ends it without any answer, which is what FastCGI applications do when they are asked for a
 //! role that they do not have (FCGI_UNKNOWN_ROLE). This crate answers such a request with status 500 besides, so that it is denied.
+//!
+//! # Filter
+//!
+//! Transforms a file that the web server sends along. No common web server asks for it, but the specification has it and some
+//! programs do. A request of this role is answered as a Responder's is, and has [`FilterData`].
 
 mod allow;
 mod apache;
 mod authorizer;
 mod by_role;
+mod filter_data;
 mod oneshot;
 
 pub use self::allow::{Allow, InvalidVariable};
 pub use self::apache::{ApacheRole, Credentials};
 pub use self::authorizer::{Authorizer, AuthorizerBody, AuthorizerFuture, Decision, DecisionFn};
 pub use self::by_role::{ByRole, ByRoleBody, ByRoleFuture};
+pub use self::filter_data::FilterData;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use crate::axum::NoFilterData;

@@ -175,10 +175,9 @@ impl<E> Builder<E> {
     /// Sets the roles that are served; a request of another is refused with FCGI_UNKNOWN_ROLE, and one of [`Role::Authorizer`] besides that
     /// answered with status 500, without which lighttpd would let the request pass that it asks about.
     ///
-    /// Default is [`Role::Responder`] alone. [`roles`](crate::roles) tells what a service gets and answers as an Authorizer.
-    /// [`Role::Filter`] is refused in any case, as its FCGI_DATA stream is not passed on.
+    /// Default is [`Role::Responder`] alone. [`roles`](crate::roles) tells what a service gets and answers in the others.
     pub fn roles(&mut self, roles: impl IntoIterator<Item = Role>) -> &mut Self {
-        self.config.roles = roles.into_iter().filter(|&role| role != Role::Filter).collect();
+        self.config.roles = roles.into_iter().collect();
         self
     }
 
@@ -213,7 +212,8 @@ impl<E> Builder<E> {
     /// [`max_body_buf_size`](Self::max_body_buf_size) is reached; then bodies fail, those with the most unread bytes first, until
     /// half of it is free.
     ///
-    /// Default is 30 seconds. A connection with one request at a time waits as long as its handler does.
+    /// Default is 30 seconds. A connection with one request at a time waits as long as its handler does, but that of a Filter, which may wait
+    /// for the other of [its two streams](crate::roles::FilterData).
     pub fn stall_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
         self.config.stall_timeout = Timeout::new(timeout);
         self

@@ -399,6 +399,7 @@ where
 
     /// The earliest time at which something has lasted too long. Asks for the time only if anything is under way.
     fn next_deadline(&mut self) -> Option<(Instant, Expired)> {
+        let is_stalled = self.is_full && self.dispatch.may_stall();
         let config = &self.dispatch.config;
         let is_serving = self.phase == Phase::Serving;
         let has_exchanges = !self.dispatch.exchanges.is_empty();
@@ -412,7 +413,6 @@ where
         // A request that comes too late or not at all costs its siblings nothing.
         let is_broken = self.is_deaf || self.dispatch.is_cut;
         let is_doomed = is_serving && has_exchanges && is_broken;
-        let is_stalled = self.is_full && self.dispatch.is_multiplexed;
         let idle = match config.idle_timeout {
             _ if self.is_shutting_down => Timeout::Set(QUIET),
             timeout => timeout,
@@ -452,7 +452,8 @@ where
             Expired::Params => self.dispatch.on_params_timeout(deadline),
             Expired::Authorizer => self.dispatch.on_authorizer_timeout(deadline),
             Expired::Write => self.abandon(Error::new(Kind::Timeout(error::Timeout::Write))),
-            Expired::Stall => self.dispatch.on_stall(),
+            Expired::Stall if self.dispatch.is_stalled() => self.dispatch.on_stall(),
+            Expired::Stall => self.ages.stall.clear(),
             Expired::Idle => self.dispatch.is_last = true,
             Expired::Doomed => self.dispatch.break_off(),
             Expired::Drain => self.phase = Phase::Closed,

@@ -5,6 +5,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use http::{Method, Request};
 
+use super::data::DataStream;
 use super::driver::Driver;
 use super::observe::ObservedRequest;
 use super::params::ParamsBuffer;
@@ -33,12 +34,14 @@ pub(super) struct Exchange {
     /// The response has no body, whatever the service answers.
     pub(super) is_head: bool,
     pub(super) input: Input,
-    /// The end of FCGI_STDIN has arrived, behind which nothing comes.
+    /// The end of FCGI_STDIN has arrived, and of a Filter's FCGI_DATA, behind which nothing comes.
     is_whole: bool,
     /// The request body, opened when there is something to put into it or somebody to read it. The end that fills it is kept for
     /// as long as that one may leave it unread.
     body: Option<Sender>,
     incoming: Option<Incoming>,
+    /// A Filter has one.
+    data: Option<Box<DataStream>>,
     pub(super) output: Output,
     pub(super) response: Response,
     /// The rest of a body frame that must not go out at once, for its siblings' sake.
@@ -90,6 +93,7 @@ impl Exchange {
             is_whole: false,
             body: None,
             incoming: None,
+            data: None,
             output: Output::Waiting,
             response: Response::BeforeHead,
             unsent: Bytes::new(),
@@ -121,7 +125,7 @@ impl Exchange {
     pub(super) fn on_request(&mut self, request: &Request<()>, length: Option<u64>) {
         self.is_head = request.method() == Method::HEAD;
         // An Authorizer's request has no FCGI_STDIN, and lighttpd and Apache do not even send its end.
-        if self.role == Role::Responder && length != Some(0) {
+        if self.role != Role::Authorizer && length != Some(0) {
             self.input = Input::Body(length);
         }
     }
@@ -132,6 +136,17 @@ impl Exchange {
             self.open_body(budget);
         }
         self.incoming.take().unwrap_or_else(Incoming::empty)
+    }
+
+    /// The data as it is handed to the service of a Filter.
+    pub(super) fn open_data(&mut self, budget: &Arc<Budget>, length: Option<u64>) -> Incoming {
+        let (stream, incoming) = DataStream::new(budget, length);
+        self.data = Some(Box::new(stream));
+        incoming
+    }
+
+    pub(super) fn has_data(&self) -> bool {
+        self.data.is_some()
     }
 
     /// Lets the request write so many bytes to FCGI_STDERR.
@@ -156,7 +171,7 @@ impl Exchange {
     /// Takes a part of FCGI_STDIN, which arrived in `block`.
     pub(super) fn push_body(&mut self, content: &[u8], block: &Block, budget: &Arc<Budget>) {
         let Input::Body(mut remaining) = self.input else { return };
-        let content = cut(content, &mut remaining);
+        let content = cut(content, &mut remaining, "FCGI_STDIN exceeds CONTENT_LENGTH");
         let shared = block.share(RecordType::Stdin, self.id, content);
         let body = self.open_body(budget);
         match shared {
@@ -171,31 +186,79 @@ impl Exchange {
 
     /// FCGI_STDIN has ended.
     pub(super) fn end_body(&mut self, budget: &Arc<Budget>) {
-        self.is_whole = true;
+        self.is_whole = self.data.as_mut().is_none_or(|data| {
+            data.has_stdin_ended = true;
+            data.has_ended
+        });
         match self.input {
             Input::Body(Some(1..)) => self.fail_body(Kind::Incomplete, budget),
             _ => self.complete_body(Sender::finish),
         }
     }
 
-    /// Fails the request body if it is not complete, behind what arrived of it.
+    /// Takes a part of FCGI_DATA, which arrived in `block`, or its end.
+    pub(super) fn push_data(&mut self, content: &[u8], block: &Block) {
+        let Some(data) = &mut self.data else { return };
+        if content.is_empty() {
+            data.end();
+            self.is_whole = data.has_stdin_ended;
+        } else {
+            data.push(self.id, content, block);
+        }
+    }
+
+    /// Fails the request body and the data as far as they are not complete, behind what arrived of them.
     pub(super) fn fail_body(&mut self, kind: Kind, budget: &Arc<Budget>) {
+        if let Some(data) = &mut self.data {
+            data.fail(kind);
+        }
         if let Input::Body(_) = self.input {
             self.open_body(budget);
         }
         self.complete_body(|body| body.fail(kind));
     }
 
-    /// Fails the request body, complete or not, and drops what nobody read of it.
+    /// Fails the request body and the data, complete or not, and drops what nobody read of them.
     pub(super) fn discard_body(&mut self, kind: Kind) {
+        if let Some(data) = &mut self.data {
+            data.discard(kind);
+        }
+        self.discard_stdin(kind);
+    }
+
+    /// Fails that of the two of which more is unread, and drops that.
+    pub(super) fn discard_larger(&mut self, kind: Kind) {
+        let stdin = self.unread_stdin();
+        match &mut self.data {
+            Some(data) if data.unread() > stdin => data.discard(kind),
+            _ => self.discard_stdin(kind),
+        }
+    }
+
+    pub(super) fn is_input_complete(&self) -> bool {
+        matches!(self.input, Input::Ended)
+            && self.data.as_ref().is_none_or(|data| data.is_complete())
+    }
+
+    pub(super) fn unread(&self) -> usize {
+        self.unread_stdin() + self.data.as_ref().map_or(0, |data| data.unread())
+    }
+
+    /// Whether a Filter waits for more of one stream, which may be kept out by what it leaves unread of the other.
+    pub(super) fn is_starved(&self) -> bool {
+        let is_stdin_awaited = || self.body.as_ref().is_some_and(Sender::is_awaited);
+        self.data.as_ref().is_some_and(|data| data.is_awaited() || is_stdin_awaited())
+    }
+
+    fn unread_stdin(&self) -> usize {
+        self.body.as_ref().map_or(0, Sender::unread)
+    }
+
+    fn discard_stdin(&mut self, kind: Kind) {
         self.input = Input::Ended;
         if let Some(body) = self.body.take() {
             body.discard(kind);
         }
-    }
-
-    pub(super) fn unread(&self) -> usize {
-        self.body.as_ref().map_or(0, Sender::unread)
     }
 
     fn open_body(&mut self, budget: &Arc<Budget>) -> &Sender {
@@ -218,12 +281,17 @@ impl Exchange {
     }
 }
 
-/// Leaves out what is beyond CONTENT_LENGTH.
-fn cut<'a>(content: &'a [u8], remaining: &mut Option<u64>) -> &'a [u8] {
+/// Leaves out what is beyond the length that was told, and logs that.
+#[inline(always)]
+pub(super) fn cut<'a>(
+    content: &'a [u8],
+    remaining: &mut Option<u64>,
+    excess: &'static str,
+) -> &'a [u8] {
     let Some(remaining) = remaining else { return content };
     let len = usize::try_from(*remaining).map_or(content.len(), |max| content.len().min(max));
     if len < content.len() {
-        debug!(excess = content.len() - len, "FCGI_STDIN exceeds CONTENT_LENGTH");
+        debug!(len = content.len() - len, "{excess}");
     }
     *remaining -= len as u64;
     &content[..len]

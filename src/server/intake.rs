@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{Request, StatusCode, header};
 
 use super::dispatch::Dispatch;
 use super::exchange::{Exchange, Input};
@@ -10,13 +11,14 @@ use super::foreign;
 use super::service::HttpService;
 use super::values;
 use crate::axum::{insert_connect_info, insert_original_uri};
-use crate::body::Incoming;
-use crate::cgi::{Refusal, map_request, put_refusal};
+use crate::body::{Budget, Incoming};
+use crate::cgi::{FilterFile, Params, Refusal, map_request, put_refusal};
 use crate::codec::Block;
 use crate::error::{Error, Kind, Protocol, Result, Timeout};
 use crate::record::{
     BeginRequest, DecodeError, Fragment, ProtocolStatus, RecordType, RequestId, Role, UnknownType,
 };
+use crate::roles::FilterData;
 use crate::trace::{debug, error, trace, warn};
 
 impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
@@ -33,11 +35,12 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             (RecordType::Stdin, Some(id)) => return self.on_stdin(id, content, block),
             (RecordType::Params, Some(id)) if is_end => self.on_params_end(id),
             (RecordType::Params, Some(id)) => self.on_params(id, content),
+            (RecordType::Data, Some(id)) => return self.on_filter_data(id, content, block),
             (RecordType::AbortRequest, Some(id)) => self.on_abort(id),
             (RecordType::GetValues, None) => self.on_get_values(content),
             (RecordType::Other(record_type), None) => self.on_unknown_type(record_type),
-            // A Filter's data without a Filter, and what only concerns the connection as a whole.
-            (RecordType::Data | RecordType::GetValues | RecordType::Other(_), Some(_)) => {}
+            // What only concerns the connection as a whole.
+            (RecordType::GetValues | RecordType::Other(_), Some(_)) => {}
             (
                 RecordType::BeginRequest
                 | RecordType::Params
@@ -80,7 +83,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     pub(super) fn has_unfinished_input(&mut self) -> bool {
-        self.exchanges.iter_mut().any(|exchange| !matches!(exchange.input, Input::Ended))
+        self.exchanges.iter_mut().any(|exchange| !exchange.is_input_complete())
     }
 
     /// The params of some requests were not complete at their deadline.
@@ -107,6 +110,16 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
     }
 
+    /// Whether what is unread keeps others from being read: other requests, or the other stream that a Filter waits for.
+    pub(super) fn is_stalled(&mut self) -> bool {
+        self.is_multiplexed || self.exchanges.iter_mut().any(|exchange| exchange.is_starved())
+    }
+
+    /// Whether that may be so, or become so without that this connection is told.
+    pub(super) fn may_stall(&mut self) -> bool {
+        self.is_multiplexed || self.exchanges.iter_mut().any(|exchange| exchange.has_data())
+    }
+
     /// Bodies were left unread for too long: fails those that take the most room. Were it only until there is room again, the
     /// next block could fill it, and siblings would wait once more.
     pub(super) fn on_stall(&mut self) {
@@ -114,7 +127,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             let exchange = self.exchanges.iter_mut().max_by_key(|exchange| exchange.unread());
             let Some(exchange) = exchange.filter(|exchange| exchange.unread() > 0) else { return };
             warn!(id = %exchange.id, unread = exchange.unread(), "body given up: not read while others wait");
-            exchange.discard_body(Kind::Stalled);
+            exchange.discard_larger(Kind::Stalled);
         }
     }
 
@@ -206,9 +219,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         let exchange = slot.exchange.as_mut().expect("a live exchange is started");
         let mut mapped = map_request(params, exchange.role, &self.config.request)?;
-        if exchange.role == Role::Authorizer {
-            // It would announce a body that is the Responder's.
-            mapped.request.headers_mut().remove(header::CONTENT_LENGTH);
+        if exchange.role != Role::Responder {
+            prepare(exchange, &mut mapped.request, &self.budget)?;
         }
         if let Some(address) = mapped.remote_addr {
             insert_connect_info(mapped.request.extensions_mut(), address);
@@ -228,10 +240,21 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let Some(index) = self.exchanges.index_of(id) else { return Ok(()) };
         let exchange = self.exchanges.exchange(index);
         match exchange.input {
-            Input::Params(_) => return Err(Error::protocol(Protocol::StdinBeforeParamsEnd(id))),
+            Input::Params(_) => return Err(before_params_end(RecordType::Stdin, id)),
             _ if content.is_empty() => exchange.end_body(&self.budget),
             _ => exchange.push_body(content, block, &self.budget),
         }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn on_filter_data(&mut self, id: RequestId, content: &[u8], block: &Block) -> Result<()> {
+        let Some(index) = self.exchanges.index_of(id) else { return Ok(()) };
+        let exchange = self.exchanges.exchange(index);
+        if exchange.role == Role::Filter && !exchange.has_params() {
+            return Err(before_params_end(RecordType::Data, id));
+        }
+        exchange.push_data(content, block);
         Ok(())
     }
 
@@ -263,6 +286,29 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         debug!(id = %exchange.id, status = %refusal.status, reason = refusal.reason, "refused");
         self.answer(&mut exchange, refusal.status, refusal.reason);
     }
+}
+
+/// Makes of a request what one of another role than a Responder's is.
+#[cold]
+fn prepare(
+    exchange: &mut Exchange,
+    request: &mut Request<()>,
+    budget: &Arc<Budget>,
+) -> std::result::Result<(), Refusal> {
+    if exchange.role == Role::Authorizer {
+        // It would announce a body that is the Responder's.
+        request.headers_mut().remove(header::CONTENT_LENGTH);
+        return Ok(());
+    }
+    let params = request.extensions().get::<Params>().expect("each request has its params");
+    let FilterFile { length, last_modified } = FilterFile::new(params)?;
+    let data = FilterData::new(exchange.open_data(budget, length), length, last_modified);
+    data.put_into(request.extensions_mut());
+    Ok(())
+}
+
+fn before_params_end(stream: RecordType, id: RequestId) -> Error {
+    Error::protocol(Protocol::StreamBeforeParamsEnd(stream, id))
 }
 
 const NO_AUTHORIZER: Refusal = Refusal {

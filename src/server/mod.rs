@@ -8,6 +8,7 @@
 mod backlog;
 mod builder;
 mod connection;
+mod data;
 mod dispatch;
 mod driver;
 mod exchange;
