@@ -35,6 +35,12 @@ impl Request {
         self
     }
 
+    /// With an argument for curl.
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
     /// With the certificate of that name.
     pub(crate) fn certificate(self, name: &'static str) -> Self {
         Self { certificate: Some(name), ..self }

@@ -3,6 +3,7 @@
 //! Runs when `TOWER_FASTCGI_SERVERS=1`; what is not installed is then a failure. Otherwise each trial is named and left out.
 
 mod app;
+#[allow(dead_code)]
 mod client;
 #[path = "../servers/debian.rs"]
 #[allow(dead_code)]
