@@ -2,7 +2,8 @@
 //!
 //! It is not made for the internet. It has no TLS, no cache, no compression, no access log, no health checks and no configuration file,
 //! and nobody has attacked it yet: put Caddy, nginx, Apache or HAProxy there. It is for a browser on your own machine, for tests, and
-//! for reading.
+//! for reading. On 127.0.0.1 it is open to everybody on the machine and, as any server there, to every page in a browser on it: one can
+//! send requests, and under a host name of its own that resolves to 127.0.0.1 read the answers.
 //!
 //! [`Gateway`] is a tower `Service`, which any server of HTTP may call; [`serve`] is a server of HTTP/1.1 and HTTP/2 (with prior
 //! knowledge) for it, on one port.

@@ -169,7 +169,7 @@ pub(crate) fn end(protocol_status: ProtocolStatus) -> Vec<u8> {
     wire
 }
 
-fn id() -> RequestId {
+pub(crate) fn id() -> RequestId {
     RequestId::new(1).unwrap()
 }
 

@@ -7,6 +7,7 @@ mod files;
 mod http1;
 mod http2;
 mod kit;
+mod logs;
 mod params;
 mod refused;
 mod server;

@@ -29,7 +29,8 @@ impl Http {
     /// Clients on this machine: those whose TCP address is a loopback address, and those of Unix sockets.
     ///
     /// Others are answered with 403, and a warning is logged, once in 10 seconds at most. A proxy on this machine that forwards
-    /// HTTP makes everybody a client on this machine.
+    /// HTTP makes everybody a client on this machine. So is every page in a browser on this machine: it can send requests here, and
+    /// under a host name of its own that resolves to 127.0.0.1 even read the answers.
     pub fn loopback() -> Self {
         Self { is_from_anywhere: false }
     }
