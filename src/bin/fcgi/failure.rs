@@ -20,6 +20,7 @@ pub(crate) struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
+    Findings = 1,
     Usage = 2,
     BadUrl = 3,
     Resolve = 6,
@@ -37,8 +38,12 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All of them and what they mean, as the manual has it.
-    pub(crate) const ALL: [(u8, &str); 14] = [
+    pub(crate) const ALL: [(u8, &str); 15] = [
         (0, "Success."),
+        (
+            Self::Findings as u8,
+            "check: the application departs from what it must do. bench: not every response was right.",
+        ),
         (Self::Usage as u8, "Wrong usage, or the request cannot be expressed in FastCGI."),
         (Self::BadUrl as u8, "ADDRESS or TARGET is malformed."),
         (Self::Resolve as u8, "The host of ADDRESS is not known."),
@@ -82,6 +87,11 @@ impl Failure {
             io::ErrorKind::NotFound => failure.advise("does the folder exist?"),
             _ => failure,
         }
+    }
+
+    /// What was to be found out is told already, and it is nothing good.
+    pub(crate) fn findings() -> Self {
+        Self::new(Exit::Findings, "").silenced()
     }
 
     /// Only the exit status tells.

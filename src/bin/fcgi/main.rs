@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod check;
 mod completions;
 mod connect;
 mod dump;
@@ -14,6 +15,7 @@ mod options;
 mod param;
 mod request;
 mod runtime;
+mod seconds;
 mod serve;
 mod terminal;
 mod wire;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Request(options) => request::run(*options),
         Command::Dump(options) => dump::run(options),
         Command::Serve(options) => serve::run(options),
+        Command::Check(options) => check::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => manual::run(&options),
     };

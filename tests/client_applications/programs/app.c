@@ -22,7 +22,7 @@ static long copy_body(FCGX_Request *request, int is_echoed) {
 static void large(FCGX_Request *request) {
     char block[16384];
     const char *query = FCGX_GetParam("QUERY_STRING", request->envp);
-    long rest = atol(query + 2);
+    long rest = query && *query ? atol(query + 2) : 0;
     memset(block, 'x', sizeof block);
     text(request, "");
     while (rest > 0) {
@@ -41,6 +41,7 @@ static void die(FCGX_Request *request) {
 
 static void answer(FCGX_Request *request) {
     const char *path = FCGX_GetParam("PATH_INFO", request->envp);
+    if (!path) path = "";
     if (!strcmp(path, "/hello")) text(request, "hello");
     else if (!strcmp(path, "/echo")) { text(request, ""); copy_body(request, 1); }
     else if (!strcmp(path, "/count")) {
@@ -69,6 +70,7 @@ static void answer(FCGX_Request *request) {
     }
     else if (!strcmp(path, "/die")) die(request);
     else if (!strcmp(path, "/slow")) { sleep(2); text(request, "slow"); }
+    else text(request, "");
 }
 
 int main(int argc, char **argv) {
