@@ -21,7 +21,7 @@ async fn every_shell_has_completions() {
 
 #[tokio::test]
 async fn help_has_examples() {
-    for command in ["request", "dump", "serve", "check", "completions", "man"] {
+    for command in ["request", "dump", "serve", "bench", "check", "completions", "man"] {
         let ran = fcgi(&[command, "--help"]).await.assert_ok();
         assert!(ran.stdout().contains(&format!("\n  fcgi {command}")), "{}", ran.stdout());
     }

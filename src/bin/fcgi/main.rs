@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod bench;
 mod check;
 mod completions;
 mod connect;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Request(options) => request::run(*options),
         Command::Dump(options) => dump::run(options),
         Command::Serve(options) => serve::run(options),
+        Command::Bench(options) => bench::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => manual::run(&options),

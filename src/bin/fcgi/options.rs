@@ -4,7 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use crate::failure::Exit;
-use crate::{check, completions, dump, manual, request, serve};
+use crate::{bench, check, completions, dump, manual, request, serve};
 
 /// Talk to FastCGI applications by hand, as curl does to HTTP servers.
 ///
@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Request(Box<request::Options>),
     Dump(dump::Options),
     Serve(serve::Options),
+    Bench(Box<bench::Options>),
     Check(Box<check::Options>),
     Completions(completions::Options),
     Man(manual::Options),
