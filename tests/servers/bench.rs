@@ -143,7 +143,7 @@ async fn attempt(site: &Arc<Site>, probe: Probe, bound: Duration) -> Result<(), 
 }
 
 /// Far above what the longest probe takes on a slow machine.
-const PROBE_BOUND: Duration = Duration::from_secs(120);
+const PROBE_BOUND: Duration = Duration::from_secs(300);
 /// For what fails now and then.
 const TRIES: usize = 50;
 /// For what never comes. Too short a wait makes the check weaker, never wrong.

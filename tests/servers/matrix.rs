@@ -198,6 +198,11 @@ The same axum application behind each of these servers, asked the same questions
 `scripts/servers --write` writes it; the tests fail when it is not what they find.
 
 *pass*: the probe passes. *cannot*: it fails, and does so in the same way with a responder that has nothing of this library and
-only writes canned records, so that it is the server's doing. What a probe checks is in `tests/servers/probes/`.
+only writes canned records, so that it is the server's doing. -: it means nothing there. What a probe checks is in
+`tests/servers/probes/`.
+
+The servers are Debian's, of bookworm and trixie. h2o is in bookworm alone. The configuration is that of `examples/`; after a version
+stand the set-ups, in which only what they name is different. `fcgid`, `bin-path` and `spawn-fcgi` start the application as processes
+of its own, with the socket as standard input.
 
 ";

@@ -19,6 +19,8 @@ pub(crate) struct Variant {
     pub(crate) software: &'static str,
     /// Whether a connection to the application serves more than one request.
     pub(crate) keeps_connections: bool,
+    /// Whether this is the setup that stands for all that keep connections, where it takes long to be sure.
+    pub(crate) is_asked_most: bool,
     /// Whether a connection to the application serves several requests at a time. What one probe does to it then shows in
     /// another's answers, so that each gets a server of its own.
     pub(crate) multiplexes: bool,
@@ -136,6 +138,7 @@ impl Variant {
             setup,
             software: "",
             keeps_connections: false,
+            is_asked_most: false,
             multiplexes: false,
             shares_connections: false,
             asks_for_multiplexing: false,

@@ -11,7 +11,6 @@ use crate::application::Options;
 use crate::client::request;
 use crate::pattern::{Digest, KIB, Pattern};
 use crate::site::Site;
-use crate::variant::Socket;
 
 /// Uploads, downloads and small requests at a time, each with a size of its own so that no answer can pass for another's.
 pub(crate) async fn requests_at_a_time(site: Arc<Site>) {
@@ -46,10 +45,7 @@ pub(crate) async fn requests_one_after_the_other(site: Arc<Site>) {
     let site = site.another(Options::default()).await;
     let mut client = site.connect().await;
     let before = site.accepted();
-    let count = match (site.variant.keeps_connections, site.variant.socket) {
-        (true, Socket::Unix) => LONG_SEQUENCE,
-        _ => SEQUENCE,
-    };
+    let count = if site.variant.is_asked_most { LONG_SEQUENCE } else { SEQUENCE };
     for n in 0..count {
         let path = format!("/number/{n}");
         let body = format!("body {n}");
@@ -147,7 +143,7 @@ async fn download(site: &Site, len: u64, query: &str) {
 }
 
 const SEQUENCE: usize = 500;
-/// Where it is about what happens between two requests on a connection.
+/// Where connections are kept, and something may go wrong between two requests.
 const LONG_SEQUENCE: usize = 10_000;
 const SLOW: u64 = 20;
 const FILLED: Duration = Duration::from_secs(2);

@@ -20,7 +20,8 @@ pub(crate) async fn http_2(site: Arc<Site>) {
     let options = ["--http2", "-H", "X-Probe: one", "-b", "a=1; b=2"];
     let seen = fetch(&site, &options, "/a%2Fb?x=%41").await;
     assert_eq!(seen.get("version"), "HTTP/2.0");
-    assert_eq!(seen.param("SERVER_PROTOCOL"), ["HTTP/2.0"]);
+    // h2o leaves out the zero.
+    assert!(seen.param("SERVER_PROTOCOL").concat().starts_with("HTTP/2"), "{seen:?}");
     assert_eq!(seen.get("uri"), "/a%2Fb?x=%41");
     assert_eq!(seen.header("x-probe"), ["one"]);
     assert_eq!(seen.header("cookie"), ["a=1; b=2"]);

@@ -69,7 +69,7 @@ pub(super) async fn answer(mut request: Request, output: Output, stage: Stage) -
         ["fail", ..] => whole(&output, "500 Internal Server Error", &[], b"").await,
         ["early"] => whole(&output, "413 Payload Too Large", &[], b"").await,
         ["first-bytes", name] => first_bytes(&mut request, &output, &stage, name).await,
-        ["download", len] => download(&output, number(len), query == "length=unknown").await,
+        ["download", len] => download(&request, &output, number(len), query).await,
         ["cut" | "panic", len] => cut(&output, number(len), query == "length=unknown").await,
         ["claim", claimed, len] => claim(&output, number(claimed), number(len)).await,
         ["held", name, len] => held(&output, &stage, name, number(len)).await,
@@ -144,10 +144,12 @@ async fn first_bytes(
     text(output, &digest.to_string()).await
 }
 
-async fn download(output: &Output, len: u64, is_unknown: bool) -> io::Result<()> {
-    head(output, OK, &["Content-Type: application/x-pattern"], (!is_unknown).then_some(len))
-        .await?;
-    pattern(output, len).await?;
+async fn download(request: &Request, output: &Output, len: u64, query: &str) -> io::Result<()> {
+    let known = (query != "length=unknown").then_some(len);
+    head(output, OK, &["Content-Type: application/x-pattern"], known).await?;
+    if request.param("REQUEST_METHOD") != "HEAD" {
+        pattern(output, len).await?;
+    }
     output.end().await
 }
 

@@ -40,6 +40,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant.software = "Apache/";
     variant.spawner = (setup == Setup::Fcgid).then_some(Spawner::WebServer);
     variant.keeps_connections = setup == Setup::Reuse;
+    variant.is_asked_most = setup == Setup::Reuse && socket == Socket::Unix;
     variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` itself");
     variant.cannot(
         "headers::cookies_in_several_lines",
@@ -175,6 +176,8 @@ LoadModule env_module /usr/lib/apache2/modules/mod_env.so
 LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
 LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
 LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
+# Or it waits between processes when many are to be started.
+FcgidSpawnScoreUpLimit 10000
 FcgidIPCDir DIR/fcgid
 FcgidProcessTableFile DIR/fcgid_shm
 LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so

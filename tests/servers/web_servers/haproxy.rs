@@ -33,6 +33,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         Variant::new(program, socket, setup.name, move |wiring| command(wiring, setup));
     variant.software = "HAProxy";
     variant.keeps_connections = setup.name != "close";
+    variant.is_asked_most = setup.name == "keep" && socket == Socket::Unix;
     variant.multiplexes = setup.backend == SHARED;
     variant.asks_for_multiplexing = setup.name == "get-values-yes";
     variant.shares_connections = ["mpxs-conns", "max-reqs", "get-values-yes"].contains(&setup.name);

@@ -5,6 +5,7 @@ use crate::variant::Variant;
 mod apache;
 mod caddy;
 mod config;
+mod h2o;
 mod haproxy;
 mod lighttpd;
 mod nginx;
@@ -16,6 +17,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         caddy::variants(),
         haproxy::variants(),
         lighttpd::variants(),
+        h2o::variants(),
     ];
     servers.into_iter().flatten().collect()
 }

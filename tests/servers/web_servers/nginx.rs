@@ -36,6 +36,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         Variant::new(program, socket, setup.name, move |wiring| command(wiring, setup));
     variant.software = "nginx/";
     variant.keeps_connections = setup.keep_conn;
+    variant.is_asked_most = setup.name == "keep/unbuffered" && socket == Socket::Unix;
     variant.cannot("uris::of_9_kib", "takes 8 KiB for a request line, else answers 414");
     let reason = "takes 8 KiB for a header and 32 KiB for all, else answers 400";
     variant.cannot("headers::of_16_kib", reason);
