@@ -12,14 +12,14 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::StreamExt;
-use futures_util::stream::{iter, once};
+use futures_util::stream::{iter, once, pending};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde_json::json;
 use tower::{BoxError, Service, ServiceBuilder};
 use tower_fastcgi::{Incoming, Params};
 
-use crate::pattern::{Digest, Pattern};
+use crate::pattern::{Digest, MIB, Pattern};
 use crate::ranges::Part;
 use crate::stage::{Leave, Stage};
 
@@ -202,9 +202,10 @@ async fn echo(body: Body) -> Body {
 /// A response without end. The gate `{name}` opens when its body is dropped.
 async fn endless(State(stage): State<Stage>, Path(name): Path<String>) -> Body {
     let leave = Leave(stage, name);
-    Body::new(Pattern::unsized_(u64::MAX).map_frame(move |frame| {
+    let chunks = iter(Pattern::sized(ENDLESS)).chain(pending());
+    Body::from_stream(chunks.map(move |chunk| {
         let _held = &leave;
-        frame
+        Ok::<_, Infallible>(chunk)
     }))
 }
 
@@ -284,6 +285,10 @@ pub(crate) const COMPRESSED: &[u8] = b"\
 
 /// The text of a service error, which is nobody's business but the log's.
 pub(crate) const SECRET: &str = "the database password is wrong";
+
+/// What comes of a response without end: more than all buffers take, but no more than a disk should, for some servers gather
+/// responses there.
+pub(crate) const ENDLESS: u64 = 64 * MIB;
 
 /// What the handler panics with, on purpose.
 #[derive(Debug)]

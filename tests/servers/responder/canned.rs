@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::wire::Output;
-use crate::app::COMPRESSED;
+use crate::app::{COMPRESSED, ENDLESS};
 use crate::pattern::{Digest, Pattern};
 use crate::ranges::Part;
 use crate::stage::{Leave, Stage};
@@ -205,7 +205,8 @@ async fn echo(request: &mut Request, output: &Output) -> io::Result<()> {
 async fn endless(output: &Output, stage: Stage, name: &str) -> io::Result<()> {
     let _leave = Leave(stage, name.to_owned());
     head(output, OK, &[TEXT], None).await?;
-    pattern(output, u64::MAX).await
+    pattern(output, ENDLESS).await?;
+    std::future::pending().await
 }
 
 async fn silent(output: &Output, stage: Stage, name: &str) -> io::Result<()> {

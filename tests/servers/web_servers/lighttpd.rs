@@ -70,6 +70,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         let reason = "without `server.stream-response-body` gathers each response first";
         variant.never("streams::events_are_prompt", reason);
         variant.never("streams::events_are_prompt_on_demand", reason);
+        variant.never("streams::client_leaves_a_response", reason);
         let reason = "takes any end of the connection for the end of the answer, without `server.stream-response-body`";
         variant.cannot("failures::cut_answer_of_unknown_length_is_seen", reason);
         variant.cannot("failures::panicking_body_of_unknown_length_is_seen", reason);
