@@ -12,8 +12,8 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::Full;
 use support::{
-    App, Ask, BoxError, CountingWake, DropFlag, Exec, Feed, Latch, Record, abort, begin, builder,
-    end_params, end_stdin, feed, pairs, params, serve, serve_with, stdin, text,
+    App, Ask, BoxError, Client, CountingWake, DropFlag, Exec, Feed, Latch, Record, abort, begin,
+    builder, end_params, end_stdin, feed, pairs, params, serve, serve_with, stdin, text,
 };
 use tower_fastcgi::{Error, Incoming};
 
@@ -59,8 +59,27 @@ fn abort_of_a_waiting_handler_drops_it_within_the_poll() {
     server.poll_connection();
     assert!(flag.is_dropped());
     server.run();
-    assert_eq!(client.recv_all(), [Record::end(1)]);
+    assert_aborted(&mut client, 1);
     assert!(server.is_running());
+}
+
+/// HAProxy that is reloaded aborts requests whose clients wait, and these would else wait for its timeout.
+#[track_caller]
+fn assert_aborted(client: &mut Client, id: u16) {
+    assert_eq!(client.response(id).status, 503);
+    assert!(client.has_nothing());
+}
+
+#[test]
+fn abort_of_a_request_whose_body_still_comes_is_one_end_request() {
+    let (flag, app) = never();
+    let (mut server, mut client) = serve(app);
+    client.send(Ask::post("/", "").content_length(None).keep_conn().head());
+    server.run();
+    client.send(abort(1));
+    server.run();
+    assert!(flag.is_dropped());
+    assert_eq!(client.recv_all(), [Record::end(1)]);
 }
 
 #[test]
@@ -109,7 +128,7 @@ fn abort_without_keep_conn_ends_the_connection() {
     server.run();
     client.send(abort(1));
     server.run();
-    assert_eq!(client.recv_all(), [Record::end(1)]);
+    assert_aborted(&mut client, 1);
     assert!(client.write_half_is_shut());
     client.close();
     server.run();
@@ -545,7 +564,7 @@ fn a_panic_before_the_head_is_a_500_and_harms_nobody_else() {
             }
             client.send(abort(1));
             server.run();
-            assert_eq!(client.recv_all(), [Record::end(1)]);
+            assert_aborted(&mut client, 1);
             client.send(Ask::get("/fine").keep_conn());
             server.run();
             assert_eq!(client.response(1).text(), "fine", "{exec:?} {place}");

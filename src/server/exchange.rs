@@ -117,6 +117,11 @@ impl Exchange {
         self.role == Role::Authorizer && self.has_params() && self.response == Response::BeforeHead
     }
 
+    /// Whether FCGI_STDIN has ended, and the response not begun.
+    pub(super) fn is_whole_and_unanswered(&self) -> bool {
+        self.is_whole && self.response == Response::BeforeHead
+    }
+
     pub(super) fn is_withheld(&self) -> bool {
         matches!(self.output, Output::Withheld)
     }

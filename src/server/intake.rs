@@ -266,7 +266,14 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         exchange.discard_body(Kind::Aborted);
         self.withheld -= usize::from(exchange.is_withheld());
         self.is_last |= !exchange.keep_conn;
-        self.control(|this| this.writer.end_request(id, ProtocolStatus::RequestComplete));
+        self.control(|this| {
+            if !exchange.is_whole_and_unanswered() {
+                return this.writer.end_request(id, ProtocolStatus::RequestComplete);
+            }
+            // HAProxy aborts what is under way when it is reloaded, though its client waits, and would let that one wait on.
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            this.put_answer(&exchange, status, "the web server aborted the request");
+        });
     }
 
     #[cold]

@@ -39,15 +39,19 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     pub(super) fn answer(&mut self, exchange: &mut Exchange, status: StatusCode, reason: &str) {
         exchange.observed.on_head(status);
         exchange.observed.on_complete();
-        let date = self.config.date;
         self.control(|this| {
-            let is_head = exchange.is_head;
-            this.writer.stdout_whole(exchange.id, |dst| {
-                put_refusal(dst, is_head, status, reason, date);
-            });
-            this.writer.end_request(exchange.id, ProtocolStatus::RequestComplete);
+            this.put_answer(exchange, status, reason);
         });
         self.is_last |= !exchange.keep_conn;
+    }
+
+    /// Queues a small response and its end.
+    pub(super) fn put_answer(&mut self, exchange: &Exchange, status: StatusCode, reason: &str) {
+        let (date, is_head) = (self.config.date, exchange.is_head);
+        self.writer.stdout_whole(exchange.id, |dst| {
+            put_refusal(dst, is_head, status, reason, date);
+        });
+        self.writer.end_request(exchange.id, ProtocolStatus::RequestComplete);
     }
 
     /// Queues something whose amount the peer decides.
