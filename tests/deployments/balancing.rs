@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use crate::BOUND;
 use crate::client;
 use crate::config::replace;
-use crate::load::{Load, succeeds};
+use crate::load::{Load, ask};
 use crate::process::POLL;
 use crate::site::{Instance, Site, directory, ends};
 use crate::software::Software;
@@ -35,8 +35,10 @@ fn check(row: Row) -> Result<(), Failed> {
     let then = load.lost();
     load.wait_for_more(AFTER);
     fs::write(site.dir.path().join("answer"), "")?;
+    let reasons = load.reasons();
     let losses = losses(held, then, load.stop(), &site);
-    assert!(losses.are(row.expected()), "{row}: {losses:?}\n{}", site.server.log_tail());
+    let log = site.server.log_tail();
+    assert!(losses.are(row.expected()), "{row}: {losses:?}, {reasons}\n{log}");
     ends_well(&mut site, row.event);
     Ok(())
 }
@@ -209,7 +211,7 @@ fn hold_some(site: &Site) -> Vec<Held> {
 fn hold(site: &Site, method: &'static str, number: usize) -> Held {
     let address = site.address;
     let target = format!("/held/{number}");
-    let answer = thread::spawn(move || succeeds(address, method, &target));
+    let answer = thread::spawn(move || ask(address, method, &target).is_ok());
     let line = format!("held {number}\n");
     let deadline = Instant::now() + BOUND;
     loop {

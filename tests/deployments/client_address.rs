@@ -40,6 +40,11 @@ impl Setup {
         assert_eq!(seen["params"]["HTTPS"], "on", "{seen}");
         assert_eq!(seen["params"]["SERVER_PROTOCOL"], "HTTP/2.0", "{seen}");
 
+        if self.software == Software::Nginx {
+            let large = format!("X-Large: {}", "x".repeat(20 * 1024));
+            assert_eq!(ask(&site, &[&large]).status, 200, "as large_client_header_buffers says");
+        }
+
         let site = self.start("10.0.0.0/8")?;
         let answer = ask(&site, self.headers);
         if self.refuses {

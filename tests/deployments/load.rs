@@ -1,8 +1,8 @@
 //! Clients that ask without a pause, and what they do not get.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -11,11 +11,15 @@ use crate::client::Connection;
 use crate::process::POLL;
 
 /// On a connection of its own, which the server is told to close.
-pub(crate) fn succeeds(address: SocketAddr, method: &str, target: &str) -> bool {
-    let answer = Connection::open(address).and_then(|mut connection| {
-        connection.ask(method, target, &["Connection: close"], &[b'x'; 1000][..])
-    });
-    answer.is_ok_and(|answer| answer.status == 200)
+pub(crate) fn ask(address: SocketAddr, method: &str, target: &str) -> Result<(), String> {
+    let body: &[u8] = if method == "GET" { b"" } else { &[b'x'; 1000] };
+    let answer = Connection::open(address)
+        .and_then(|mut connection| connection.ask(method, target, &["Connection: close"], body));
+    match answer {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(format!("{method}: {}", answer.status)),
+        Err(error) => Err(format!("{method}: {error}")),
+    }
 }
 
 /// GET and POST in turn.
@@ -29,6 +33,7 @@ struct Count {
     all: AtomicUsize,
     lost_gets: AtomicUsize,
     lost_posts: AtomicUsize,
+    reasons: Mutex<Vec<String>>,
     is_over: AtomicBool,
 }
 
@@ -62,6 +67,11 @@ impl Load {
         self.count.lost()
     }
 
+    /// Why requests were lost.
+    pub(crate) fn reasons(&self) -> String {
+        self.count.reasons.lock().expect("no holder panics").join(", ")
+    }
+
     /// How many requests were lost.
     pub(crate) fn stop(self) -> [usize; 2] {
         self.count.is_over.store(true, Ordering::SeqCst);
@@ -75,8 +85,9 @@ impl Load {
 fn ask_again_and_again(address: SocketAddr, count: &Count) {
     while !count.is_over.load(Ordering::SeqCst) {
         for (method, lost) in [("GET", &count.lost_gets), ("POST", &count.lost_posts)] {
-            if !succeeds(address, method, "/") {
+            if let Err(reason) = ask(address, method, "/") {
                 lost.fetch_add(1, Ordering::SeqCst);
+                count.reasons.lock().expect("no holder panics").push(reason);
             }
             count.all.fetch_add(1, Ordering::SeqCst);
         }

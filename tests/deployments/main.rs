@@ -22,6 +22,7 @@ mod restarts;
 mod site;
 mod software;
 mod table;
+mod timeouts;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         .chain(client_address::trials())
         .chain(restarts::trials())
         .chain(limits::trials())
+        .chain(timeouts::trials())
         .collect();
     let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!enabled));
     libtest_mimic::run(&arguments, trials.chain(pages::trials()).collect()).exit_code()
