@@ -24,9 +24,9 @@ impl<'a> Headers<'a> {
     /// Takes a param's name without its `HTTP_`, and its value.
     pub(super) fn add(&mut self, name: &[u8], value: &'a [u8]) -> Result<(), Refusal> {
         match Field::of(name)? {
-            Field::Header(name) => self.append_part(name, value),
+            Field::Header(name) => self.append(name, self.raw, value),
             Field::Forwarded(name) if self.forwarded == Forwarded::Keep => {
-                self.append_part(name, value)
+                self.append(name, self.raw, value)
             }
             Field::Host => self.set_host(value),
             Field::Cookie => {
@@ -37,14 +37,16 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Does what `slice_ref` does, which no compiler inlines as it is not generic: it would cost twice as much.
-    fn append_part(&mut self, name: HeaderName, value: &[u8]) -> Result<(), Refusal> {
-        let start = value.as_ptr().addr() - self.raw.as_ptr().addr();
-        self.append(name, self.raw.slice(start..start + value.len()))
-    }
-
-    /// Values are bytes: latin-1 and UTF-8 pass unchanged, control characters do not pass.
-    pub(super) fn append(&mut self, name: HeaderName, value: Bytes) -> Result<(), Refusal> {
+    /// Appends a value that is a part of `whole`. Values are bytes: latin-1 and UTF-8 pass unchanged, control characters do not pass.
+    pub(super) fn append(
+        &mut self,
+        name: HeaderName,
+        whole: &Bytes,
+        part: &[u8],
+    ) -> Result<(), Refusal> {
+        // What `slice_ref` does, which no compiler inlines as it is not generic: it would cost twice as much.
+        let start = part.as_ptr().addr() - whole.as_ptr().addr();
+        let value = whole.slice(start..start + part.len());
         let Ok(value) = HeaderValue::from_maybe_shared(value) else {
             return Err(Refusal::bad_request("control characters in the value of a header"));
         };
@@ -60,13 +62,13 @@ impl<'a> Headers<'a> {
     }
 
     /// `Host` is not among them: what goes there depends on more than the client's headers.
-    pub(super) fn finish(mut self) -> Result<(), Refusal> {
+    pub(super) fn finish(&mut self) -> Result<(), Refusal> {
         if !self.cookies.is_empty() {
-            let cookies = std::mem::take(&mut self.cookies);
-            return self.append(header::COOKIE, cookies.into());
+            let cookies = Bytes::from(std::mem::take(&mut self.cookies));
+            return self.append(header::COOKIE, &cookies, &cookies);
         }
         match self.cookie {
-            Some(cookie) => self.append_part(header::COOKIE, cookie),
+            Some(cookie) => self.append(header::COOKIE, self.raw, cookie),
             None => Ok(()),
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn map_request(
     let method = method(&variables)?;
     let target = Target::new(&raw, &variables, &method, options.uri_source)?;
     let content_length = content_length(&variables)?;
-    finish(headers, &raw, &variables, target.authority)?;
+    finish(&mut headers, &raw, &variables, target.authority)?;
 
     let remote_addr = remote_addr(variables.remote_addr, variables.remote_port);
     *request.version_mut() = version(&variables);
@@ -108,22 +108,24 @@ fn read<'a>(
 
 /// Adds the headers that come from other params than `HTTP_*`.
 fn finish(
-    mut headers: Headers<'_>,
+    headers: &mut Headers<'_>,
     raw: &Bytes,
     variables: &Variables<'_>,
     authority: Option<Bytes>,
 ) -> Result<(), Refusal> {
-    let host = authority
-        .or_else(|| headers.host().map(|host| raw.slice_ref(host)))
-        .or_else(|| server_authority(raw, variables));
-    if let Some(host) = host {
-        headers.append(header::HOST, host)?;
+    match (authority, headers.host()) {
+        (None, Some(host)) => headers.append(header::HOST, raw, host)?,
+        (authority, _) => {
+            if let Some(host) = authority.or_else(|| server_authority(raw, variables)) {
+                headers.append(header::HOST, &host, &host)?;
+            }
+        }
     }
     if let Some(content_type) = variables.content_type.filter(|value| !value.is_empty()) {
-        headers.append(header::CONTENT_TYPE, raw.slice_ref(content_type))?;
+        headers.append(header::CONTENT_TYPE, raw, content_type)?;
     }
     if let Some(content_length) = known_length(variables) {
-        headers.append(header::CONTENT_LENGTH, raw.slice_ref(content_length))?;
+        headers.append(header::CONTENT_LENGTH, raw, content_length)?;
     }
     headers.finish()
 }

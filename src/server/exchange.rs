@@ -164,8 +164,8 @@ impl Exchange {
     }
 
     /// The lines that were written to FCGI_STDERR since the last time.
-    pub(super) fn take_stderr(&mut self) -> Vec<u8> {
-        self.stderr.as_mut().map(Outlet::take).unwrap_or_default()
+    pub(super) fn take_stderr(&mut self) -> Option<Vec<u8>> {
+        self.stderr.as_mut().map(Outlet::take)
     }
 
     /// Whether anything was sent on FCGI_STDERR.

@@ -219,7 +219,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Writes what the request has written to FCGI_STDERR. Each line is a record of its own, which nginx makes a line of its log.
     pub(super) fn write_stderr(&mut self, index: usize) {
         let exchange = self.exchanges.exchange(index);
-        let lines = exchange.take_stderr();
+        let Some(lines) = exchange.take_stderr() else { return };
         for line in lines.split_inclusive(|&byte| byte == b'\n') {
             self.writer.stderr(exchange.id, line);
         }
