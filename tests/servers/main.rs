@@ -75,7 +75,10 @@ fn main() -> ExitCode {
 /// Whoever ends this process means the servers, too.
 async fn end_when_told_to() {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be listened to");
-    terminate.recv().await;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
     Process::end_all();
     std::process::exit(1);
 }

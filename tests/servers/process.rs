@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A running server, ended by its own pid when dropped.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl Process {
     pub(crate) fn spawn(command: &mut Command, log: &Path) -> io::Result<Self> {
         let output = std::fs::File::options().create(true).append(true).open(log)?;
         let child = command
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -93,7 +95,8 @@ impl Drop for Process {
         // The child has not been waited for, so the pid is still its own.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         if !self.exits_within(Duration::from_secs(5)) {
-            let _ = self.child.kill();
+            // With all that it has started.
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             self.exits_within(Duration::from_secs(5));
         }
     }

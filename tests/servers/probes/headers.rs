@@ -79,6 +79,12 @@ pub(crate) async fn with_underscores(site: Arc<Site>) {
     assert_eq!(seen.header("x-under"), ["trusted"]);
 }
 
+/// Nor must a name with a dot, if it arrives at all.
+pub(crate) async fn with_dots(site: Arc<Site>) {
+    let seen = with(&site, &[("X-Dot", b"trusted"), ("X.Dot", b"forged")]).await;
+    assert_eq!(seen.header("x-dot"), ["trusted"]);
+}
+
 /// The length and type of the body are those of the request, not of a header that is spelled so that it becomes the
 /// variable of the same name.
 pub(crate) async fn twins_of_content_headers_are_ignored(site: Arc<Site>) {

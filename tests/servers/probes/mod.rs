@@ -106,6 +106,7 @@ pub(crate) fn all() -> Vec<Probe> {
         headers::of_16_kib,
         headers::of_60_kib_together,
         headers::with_underscores,
+        headers::with_dots,
         headers::twins_of_content_headers_are_ignored,
         headers::that_must_not_arrive,
         headers::that_claim_an_address_are_removed,

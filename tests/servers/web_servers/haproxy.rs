@@ -35,8 +35,9 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     variant.keeps_connections = setup.name != "close";
     variant.is_asked_most = setup.name == "keep" && socket == Socket::Unix;
     variant.multiplexes = setup.backend == SHARED;
-    variant.asks_for_multiplexing = setup.name == "get-values-yes";
-    variant.shares_connections = ["mpxs-conns", "max-reqs", "get-values-yes"].contains(&setup.name);
+    variant.asks_for_multiplexing = setup.name == "get-values-shared";
+    variant.shares_connections =
+        ["mpxs-conns", "max-reqs", "get-values-shared"].contains(&setup.name);
     variant.cannot("methods::options_of_the_server", "answers `OPTIONS *` with 500");
     let reason = "refuses with 400 what is not ASCII, without `option accept-invalid-http-request`";
     variant.cannot("uris::utf8_bytes_arrive", reason);
@@ -66,7 +67,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
             "looks after its client only when it has something to write",
         );
     }
-    if ["mpxs-conns", "get-values", "get-values-yes"].contains(&setup.name) {
+    if ["mpxs-conns", "get-values", "get-values-shared"].contains(&setup.name) {
         variant.cannot_always(
             "load::requests_at_a_time",
             "answers 500 to some requests that share a connection with uploads",
@@ -141,7 +142,7 @@ const SETUPS: [Setup; 6] = [
     },
     // The same with an application that takes several requests at a time.
     Setup {
-        name: "get-values-yes",
+        name: "get-values-shared",
         options: &["option keep-conn", "option get-values", "option max-reqs 20"],
         backend: SHARED,
     },

@@ -48,6 +48,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
         "headers::with_underscores",
         "makes one variable of `X-Under` and `X_Under`, and one of two values is lost",
     );
+    variant.cannot("headers::with_dots", "makes one variable of `X-Dot` and `X.Dot`");
     variant.cannot(
         "headers::of_60_kib_together",
         "takes 32 KiB for all headers, as `server.max-request-field-size` says here, else answers 431",
