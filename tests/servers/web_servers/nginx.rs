@@ -18,6 +18,7 @@ pub(crate) fn variants() -> Vec<Variant> {
         }
         if debian == Debian::Bookworm {
             variants.push(spawned(&program, Socket::Unix, "spawn-fcgi", 1));
+            variants.push(spawned(&program, Socket::Unix, "spawn-fcgi-F3", 3));
             variants.push(spawned(&program, Socket::Tcp, "spawn-fcgi-F3", 3));
         }
     }
