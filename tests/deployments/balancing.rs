@@ -17,7 +17,7 @@ use crate::client;
 use crate::config::replace;
 use crate::load::{Load, ask};
 use crate::process::POLL;
-use crate::site::{Instance, Site, directory, ends};
+use crate::site::{Instance, Site, assert_ends, directory};
 use crate::software::Software;
 use crate::table::{Balancer, Event, Loss, Losses, Row, rows};
 
@@ -51,7 +51,7 @@ fn ends_well(site: &mut Site, event: Event) {
             assert!(added.process.log().contains("served"), "it gets requests");
         }
         Event::Ended | Event::Drained => {
-            assert!(ends(&mut site.instances[0].process), "nothing holds the end up");
+            assert_ends(&mut site.instances[0].process);
         }
     }
 }

