@@ -49,8 +49,8 @@ impl Incoming {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn http(body: hyper::body::Incoming) -> Self {
-        Self { kind: Inner::Http(HttpBody::new(body)) }
+    pub(crate) fn http(body: hyper::body::Incoming, version: ::http::Version) -> Self {
+        Self { kind: Inner::Http(HttpBody::new(body, version)) }
     }
 }
 

@@ -233,6 +233,47 @@ async fn bodies_stream_both_ways() {
     assert!(!rest(&mut client).await.0.contains(" 200 "));
 }
 
+/// Frames of HTTP/2: a POST to `/` of which one byte comes before the client resets the stream with that code.
+fn broken_off(code: u8) -> Vec<u8> {
+    let head = b"\x83\x86\x04\x01/\x01\x01a";
+    let mut wire = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    for (kind, flags, stream, content) in
+        [(4, 0, 0, &b""[..]), (1, 4, 1, head), (0, 0, 1, b"x"), (3, 0, 1, &[0, 0, 0, code])]
+    {
+        let len = u8::try_from(content.len()).unwrap();
+        wire.extend([0, 0, len, kind, flags, 0, 0, 0, stream]);
+        wire.extend(content);
+    }
+    wire
+}
+
+#[tokio::test]
+async fn an_upload_that_is_broken_off_is_never_whole() {
+    let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+    let app = Router::new().route(
+        "/",
+        post(move |request: Request| async move {
+            let body = request.into_body().collect().await;
+            told.send(body.is_ok()).unwrap();
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Running::on(listener, |listener| serve(listener, app).with_http(Http::loopback()));
+    let (no_error, cancel) = (0, 8);
+    for code in [no_error, cancel] {
+        let mut client = server.connect().await;
+        let wire = broken_off(code);
+        // The handler waits for the body when the reset comes.
+        let (begin, reset) = wire.split_at(wire.len() - 13);
+        bounded(client.write_all(begin)).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        bounded(client.write_all(reset)).await.unwrap();
+        let outcome = tokio::time::timeout(Duration::from_secs(2), outcomes.recv()).await;
+        // A handler that is dropped takes it for nothing.
+        assert_ne!(outcome, Ok(Some(true)), "code {code}");
+    }
+}
+
 #[tokio::test]
 async fn claims_of_the_client_are_removed() {
     let request = "GET /headers HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\n\

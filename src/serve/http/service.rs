@@ -43,7 +43,8 @@ impl<S: SendService> hyper::service::Service<Request<hyper::body::Incoming>> for
             let refusal = text(StatusCode::FORBIDDEN, FORBIDDEN, live);
             return Box::pin(std::future::ready(Ok(refusal)));
         }
-        let mut request = request.map(Incoming::http);
+        let version = request.version();
+        let mut request = request.map(|body| Incoming::http(body, version));
         if self.terms.forwarded == Forwarded::Remove {
             remove_forwarded(request.headers_mut());
         }
