@@ -275,6 +275,34 @@ async fn an_upload_that_is_broken_off_is_never_whole() {
 }
 
 #[tokio::test]
+async fn a_length_that_is_not_the_bodys_does_not_shift_the_next_response() {
+    let lie =
+        |length: &'static str| get(move || async move { ([("content-length", length)], "hello") });
+    let app = Router::new()
+        .route("/more", lie("10"))
+        .route("/less", lie("2"))
+        .route("/none", lie("x"))
+        .route("/", get(|| async { "next" }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Running::on(listener, |listener| serve(listener, app).with_http(Http::loopback()));
+    let answers = async |target: &str| {
+        let next = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        server.talk(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n{next}")).await.0
+    };
+    // As over FastCGI: cut where there is less than was told, and no more than was told.
+    let more = answers("/more").await;
+    assert!(more.contains("content-length: 10\r\n") && more.ends_with("\r\n\r\nhello"), "{more}");
+    let less = answers("/less").await;
+    assert!(less.contains("\r\n\r\nheHTTP/1.1 200 OK\r\n"), "{less}");
+    let none = answers("/none").await;
+    assert!(none.contains("content-length: 5\r\n"), "{none}");
+    assert!(none.contains("\r\n\r\nhelloHTTP/1.1 200 OK\r\n"), "{none}");
+    let (head, _) =
+        server.talk("HEAD /more HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(head.contains("content-length: 10\r\n"), "{head}");
+}
+
+#[tokio::test]
 async fn claims_of_the_client_are_removed() {
     let request = "GET /headers HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 6.6.6.6\r\n\
                    X_Real_IP: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Mine: x\r\n\r\n";

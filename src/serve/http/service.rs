@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Request, Response, StatusCode, header};
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
@@ -69,9 +70,11 @@ async fn respond<S: SendService>(
         service.call(request).await
     });
     let failure = match answer.await {
-        Ok(Ok(response)) if !response.status().is_informational() => {
+        Ok(Ok(mut response)) if !response.status().is_informational() => {
             live.set_in_service(false);
-            return response.map(|body| ResponseBody::Streaming { body, live: Some(live) });
+            let is_size_wrong = tells_another_length(&mut response);
+            let live = Some(live);
+            return response.map(|body| ResponseBody::Streaming { body, is_size_wrong, live });
         }
         Ok(Ok(response)) => format!("its response has status {}", response.status()).into(),
         Ok(Err(error)) => error.into(),
@@ -80,6 +83,28 @@ async fn respond<S: SendService>(
     error!(error = %failure, "the service failed");
     live.set_in_service(false);
     text(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n", live)
+}
+
+/// Whether the service has set another length than its body has. The one that it has set counts, as over FastCGI, so hyper must not
+/// hear of the body's: it would tell the one and send the other, which shifts all that follows on the connection.
+fn tells_another_length<B: Body>(response: &mut Response<B>) -> bool {
+    let mut told = response.headers().get_all(header::CONTENT_LENGTH).iter().map(length);
+    match told.next() {
+        None => false,
+        Some(Some(first)) if told.all(|other| other == Some(first)) => {
+            response.body().size_hint().exact() != Some(first)
+        }
+        Some(_) => {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            false
+        }
+    }
+}
+
+fn length(value: &HeaderValue) -> Option<u64> {
+    let digits = value.to_str().ok()?;
+    // `parse` takes a sign as well.
+    digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
@@ -95,10 +120,10 @@ fn text<B>(status: StatusCode, text: &'static str, live: LiveRequest) -> Respons
     let mut response = Response::new(ResponseBody::Text { text: text.as_bytes(), _live: live });
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, plain);
     if status == StatusCode::FORBIDDEN {
-        headers.insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -107,7 +132,7 @@ pin_project! {
     /// A service's body, or a text.
     #[project = ResponseBodyProj]
     pub(super) enum ResponseBody<B> {
-        Streaming { #[pin] body: B, live: Option<LiveRequest> },
+        Streaming { #[pin] body: B, is_size_wrong: bool, live: Option<LiveRequest> },
         Text { text: &'static [u8], _live: LiveRequest },
     }
 }
@@ -131,7 +156,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for ResponseBody<B> {
                 let text = std::mem::take(text);
                 return Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(Data::Text(text)))));
             }
-            ResponseBodyProj::Streaming { body, live } => (body, live),
+            ResponseBodyProj::Streaming { body, live, .. } => (body, live),
         };
         let polled = catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
         let polled = match polled {
@@ -160,6 +185,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for ResponseBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            Self::Streaming { is_size_wrong: true, .. } => SizeHint::default(),
             Self::Streaming { body, .. } => body.size_hint(),
             Self::Text { text, .. } => SizeHint::with_exact(text.len() as u64),
         }
