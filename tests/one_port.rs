@@ -427,6 +427,17 @@ async fn a_shutdown_ends_both() {
 }
 
 #[tokio::test]
+async fn a_shutdown_answers_those_who_have_asked_already() {
+    let mut server = Running::start().await;
+    let mut client = server.connect().await;
+    send(&mut client, "GET /headers HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    // The server has not run since: it finds the signal and the request at the same time.
+    drop(server.stop.take());
+    assert!(rest(&mut client).await.0.ends_with("\r\n\r\nhost"));
+    bounded(&mut server.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_shutdown_has_a_deadline() {
     let short = Duration::from_millis(100);
     let mut server = Running::with(|serve| serve.with_shutdown_timeout(short)).await;

@@ -94,6 +94,17 @@ async fn a_shutdown_serves_what_is_live() {
 }
 
 #[tokio::test]
+async fn a_shutdown_answers_those_who_have_asked_already() {
+    let mut front = Front::of(gateway().await).await;
+    let mut client = front.connect().await;
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    // The gateway has not run since: it finds the signal and the request at the same time.
+    front.shut_down();
+    assert!(client.rest().await.ends_with("\r\n\r\nhello"));
+    front.ended().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_ends_at_its_deadline() {
     let mut front = Front::with(gateway().await, |serve| serve.with_shutdown_timeout(SHORT)).await;
     let mut live = front.connect().await;

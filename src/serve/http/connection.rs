@@ -140,15 +140,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        if !this.is_told && this.watched.poll_start(cx).is_ready() {
-            this.is_told = true;
-            this.close_idle();
-        }
         loop {
             let Some(hyper) = &mut this.hyper else { return Poll::Ready(Ok(())) };
             if let Poll::Ready(outcome) = hyper.as_mut().poll(cx) {
                 this.end();
                 return Poll::Ready(outcome.or_else(explain));
+            }
+            // Behind the poll, which finds what has been asked already.
+            if !this.is_told && this.watched.poll_start(cx).is_ready() {
+                this.is_told = true;
+                this.close_idle();
+                continue;
             }
             match ready!(this.poll_timer(cx)) {
                 Expired::Request => this.close_idle(),
