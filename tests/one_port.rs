@@ -438,6 +438,44 @@ async fn a_shutdown_answers_those_who_have_asked_already() {
 }
 
 #[tokio::test]
+async fn a_response_that_waits_for_its_client_at_the_deadline_of_a_shutdown_is_cut() {
+    let large = Bytes::from(vec![b'x'; 32 * 1024 * 1024]);
+    let app = Router::new().route("/", get(move || async move { Body::new(Streamed(large)) }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut server = Running::on(listener, |listener| {
+        let serve = serve(listener, app).with_http(Http::loopback());
+        serve.with_shutdown_timeout(Duration::from_millis(100))
+    });
+    let mut client = server.connect().await;
+    send(&mut client, "GET / HTTP/1.0\r\n\r\n").await;
+    until(&mut client, "\r\n\r\nx").await;
+    drop(server.stop.take());
+    bounded(&mut server.task).await.unwrap().unwrap();
+    // The service has given its last byte away, but a plain end would be the end of the response.
+    assert!(!rest(&mut client).await.1);
+}
+
+/// A body in one piece whose length is not known.
+struct Streamed(Bytes);
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        let data = std::mem::take(&mut self.0);
+        std::task::Poll::Ready((!data.is_empty()).then(|| Ok(http_body::Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[tokio::test]
 async fn a_shutdown_has_a_deadline() {
     let short = Duration::from_millis(100);
     let mut server = Running::with(|serve| serve.with_shutdown_timeout(short)).await;
@@ -502,6 +540,27 @@ async fn half_a_head_is_not_waited_for() {
         client.read_to_end(&mut read).await.unwrap();
         assert_eq!(start.elapsed().as_secs(), 30, "{begun}");
     }
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_no_requests() {
+    let (network, task) = in_memory();
+    let mut client = network.connect();
+    let start = tokio::time::Instant::now();
+    send(&mut client, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    client.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let mut is_closed = false;
+    while !is_closed && start.elapsed().as_secs() < 200 {
+        sleep(Duration::from_secs(7)).await;
+        if client.write_all(b"\0\0\x08\x06\0\0\0\0\x0012345678").await.is_err() {
+            break;
+        }
+        let mut read = vec![0; 4096];
+        is_closed = bounded(client.read(&mut read)).await.unwrap() == 0;
+    }
+    // It is told after 30 seconds, and had another 60 to acknowledge that.
+    assert!(start.elapsed().as_secs() < 100, "{:?}", start.elapsed());
     task.abort();
 }
 

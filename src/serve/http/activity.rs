@@ -13,7 +13,9 @@ struct State {
     /// How many of them wait for the service: for its response, or for more of the body.
     in_service: usize,
     received: u64,
-    /// When a request last began or ended, a service last answered, or the client last took bytes.
+    /// The client does not take what there is for it.
+    is_blocked: bool,
+    /// When a request last began or ended, a service last answered, or the client last took bytes of a response.
     moved: Instant,
 }
 
@@ -29,7 +31,8 @@ pub(super) enum WaitsFor {
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { live: 0, in_service: 0, received: 0, moved: Instant::now() };
+        let moved = Instant::now();
+        let state = State { live: 0, in_service: 0, received: 0, is_blocked: false, moved };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -52,8 +55,22 @@ impl Activity {
         self.lock().received += bytes as u64;
     }
 
+    /// Whether a response would be cut short if the connection were dropped now.
+    pub(super) fn is_owing(&self) -> bool {
+        let state = self.lock();
+        state.live > 0 || state.is_blocked
+    }
+
+    /// Else it is no response that is sent: over HTTP/2 every ping has its answer, and is no request.
     pub(super) fn on_sent(&self) {
-        self.lock().moved = Instant::now();
+        let mut state = self.lock();
+        if state.live > 0 || state.is_blocked {
+            state.moved = Instant::now();
+        }
+    }
+
+    pub(super) fn set_blocked(&self, is_blocked: bool) {
+        self.lock().is_blocked = is_blocked;
     }
 
     pub(super) fn begin(self: &Arc<Self>) -> LiveRequest {

@@ -82,10 +82,10 @@ where
         }
     }
 
-    /// For a connection that is about to be dropped: resets it if a request is live, for over HTTP/1.0 the end of the connection
-    /// would be the end of the response.
+    /// For a connection that is about to be dropped: resets it if a response is not all sent, for over HTTP/1.0 the end of the
+    /// connection would be the end of the response.
     pub(in crate::serve) fn break_off(&mut self) {
-        if self.idle_mark().is_none() {
+        if self.activity.is_owing() {
             self.hyper = None;
             self.left.take().as_ref().and_then(tcp).map(TcpStream::set_zero_linger);
         }

@@ -36,6 +36,7 @@ impl<I: Unpin> Transport<I> {
         if matches!(polled, Poll::Ready(Ok(1..))) {
             self.activity.on_sent();
         }
+        self.activity.set_blocked(polled.is_pending());
         polled
     }
 }
@@ -98,7 +99,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().io().poll_flush(cx)
+        let this = self.get_mut();
+        let polled = this.io().poll_flush(cx);
+        this.activity.set_blocked(polled.is_pending());
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
