@@ -56,13 +56,17 @@ impl Files {
     fn may_serve(&self, path: &str) -> bool {
         let Some(path) = crate::cgi::decode_path(path) else { return false };
         let is_well_known = path.starts_with(b"/.well-known/");
-        let mut segments = path.split(|&byte| byte == b'/').skip(if is_well_known { 2 } else { 0 });
+        let segments = path.split(|byte| b"/\\".contains(byte));
+        let mut segments = segments.skip(if is_well_known { 2 } else { 0 });
         segments.all(|segment| !segment.starts_with(b".") && !self.is_script(segment))
     }
 
-    /// Case is ignored: some systems' files have none.
+    /// Case is ignored: some systems' files have none. Windows ignores dots and spaces at the end too, and `:` begins the name of a
+    /// stream of the file there.
     fn is_script(&self, segment: &[u8]) -> bool {
-        let segment = segment.to_ascii_lowercase();
+        let name = segment.split(|&byte| byte == b':').next().unwrap_or_default();
+        let end = name.iter().rposition(|byte| !b". ".contains(byte)).map_or(0, |last| last + 1);
+        let segment = name[..end].to_ascii_lowercase();
         let has = |extension: &[u8]| segment.ends_with(&extension.to_ascii_lowercase());
         SCRIPTS.iter().any(|extension| has(extension.as_bytes()))
             || self.environment.script_extensions().any(has)
@@ -85,8 +89,17 @@ mod tests {
     #[test]
     fn hidden_files_are_none() {
         let files = files(|_| {});
-        for path in ["/.env", "/.git/config", "/a/.htaccess", "/%2eenv", "/../x", "/.well-known/.x"]
-        {
+        for path in [
+            "/.env",
+            "/.git/config",
+            "/a/.htaccess",
+            "/%2eenv",
+            "/../x",
+            "/.well-known/.x",
+            "/a%5c.env",
+            "/a\\..\\.env",
+            "/.well-known/a%5C.env",
+        ] {
             assert!(!files.may_serve(path), "{path}");
         }
         for path in ["/", "/a.b", "/a/b.css", "/.well-known/acme-challenge/x", "/a..b"] {
@@ -104,7 +117,14 @@ mod tests {
         {
             assert!(!files.may_serve(path), "{path}");
         }
+        // What Windows takes for the same files.
+        for path in
+            ["/a.php.", "/a.php%20", "/a.php. .", "/a.php::$DATA", "/a.php:b.css", "/b%5Ca.php%5C"]
+        {
+            assert!(!files.may_serve(path), "{path}");
+        }
         assert!(files.may_serve("/php"));
+        assert!(files.may_serve("/a:b.css"));
         assert!(files.may_serve("/a.pl.txt"));
     }
 }
