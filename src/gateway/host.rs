@@ -10,6 +10,10 @@ pub(super) fn is_well_formed<B>(request: &Request<B>) -> bool {
         return false;
     }
     let authority = request.uri().authority();
+    if authority.is_some() && request.uri().scheme().is_none() {
+        // No target but that of CONNECT is a host alone.
+        return false;
+    }
     match (host, authority) {
         (None, None) => request.version() != Version::HTTP_11,
         (None, Some(authority)) => is_plain(authority),
@@ -63,6 +67,14 @@ mod tests {
         assert!(check(Version::HTTP_2, uri, &["Example.org"]));
         assert!(check(Version::HTTP_2, uri, &[]));
         assert!(!check(Version::HTTP_2, uri, &["other.example"]));
+    }
+
+    #[test]
+    fn a_host_alone_is_no_target() {
+        assert!(!check(Version::HTTP_11, "example.org", &["example.org"]));
+        assert!(!check(Version::HTTP_11, "example.org:80", &["example.org:80"]));
+        assert!(!check(Version::HTTP_10, "example.org", &[]));
+        assert!(check(Version::HTTP_11, "*", &["example.org"]));
     }
 
     #[test]

@@ -33,6 +33,15 @@ async fn methods_that_are_no_requests_for_an_application() {
 }
 
 #[tokio::test]
+async fn a_host_alone_is_no_target() {
+    for target in ["a", "a.example:80"] {
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n");
+        assert_eq!(statuses(&request).await, [400], "{target}");
+    }
+}
+
+#[tokio::test]
 async fn lengths_that_differ() {
     let two =
         "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd";
