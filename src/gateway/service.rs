@@ -153,7 +153,8 @@ impl Shared {
                 Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
-            let untouched = failed.take_message();
+            // What cannot be sent to one cannot be sent to another.
+            let untouched = failed.take_message().filter(|_| !failed.error().is_user());
             match (untouched, others.next()) {
                 (Some(again), Some(next)) => {
                     debug!(error = %failed, "asking the next application");

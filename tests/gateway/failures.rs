@@ -107,6 +107,24 @@ async fn a_cut_body_never_looks_complete() {
 }
 
 #[tokio::test]
+async fn an_application_that_dies_in_the_middle_cuts_the_response_over_http_1_0_too() {
+    let part = stdout("Content-Type: text/plain\r\n\r\nbegun");
+    let front = Front::to(Raw::that(Does::Says(part)).await.addr).await;
+    let mut client = front.connect().await;
+    client.send("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(!client.try_rest().await.1);
+}
+
+#[tokio::test]
+async fn of_a_body_that_is_longer_than_its_length_no_more_comes_than_that() {
+    let mut wire = stdout("Content-Length: 2\r\n\r\nok, and HTTP/1.1 200 OK\r\n\r\n");
+    wire.extend(end(ProtocolStatus::RequestComplete));
+    let front = Front::to(Raw::that(Does::Says(wire)).await.addr).await;
+    let response = front.get("/").await;
+    assert!("ok".starts_with(body(&response)) || status(&response) == 502, "{response}");
+}
+
+#[tokio::test]
 async fn an_application_that_dies_in_the_middle_cuts_the_response() {
     let part = stdout("Content-Type: text/plain\r\n\r\nbegun");
     let front = Front::to(Raw::that(Does::Says(part)).await.addr).await;
@@ -160,6 +178,16 @@ async fn a_request_that_was_sent_is_never_sent_again() {
     let front = Front::of(Gateway::builder().build(addresses).unwrap()).await;
     assert_eq!(status(&front.get("/").await), 502);
     assert_eq!((broken.connections(), other.connections()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_sent_is_not_tried_elsewhere() {
+    let applications =
+        [Raw::that(Does::Says(Vec::new())).await, Raw::that(Does::Says(Vec::new())).await];
+    let addresses = applications.each_ref().map(|application| application.addr.to_string());
+    let front = Front::of(Gateway::builder().build(addresses).unwrap()).await;
+    assert_eq!(status(&front.get("/a%00b").await), 400);
+    assert!(applications.iter().map(Raw::connections).sum::<usize>() <= 1);
 }
 
 #[tokio::test]
