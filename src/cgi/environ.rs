@@ -122,6 +122,10 @@ impl<'a> Writer<'a> {
         self.put("REQUEST_METHOD", request.method.as_str());
         let uri = request.uri;
         match uri.path_and_query() {
+            // Of `http://host?query`.
+            Some(target) if target.as_str().starts_with('?') => {
+                self.put("REQUEST_URI", format!("/{}", target.as_str()));
+            }
             Some(target) => self.put("REQUEST_URI", target.as_str()),
             None => self.put("REQUEST_URI", uri.authority().map_or("", |it| it.as_str())),
         }

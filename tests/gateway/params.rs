@@ -150,3 +150,16 @@ async fn methods_arrive_unchanged() {
     let response = front.talk("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert!(body(&response).contains("\"uri\":\"*\""), "{response}");
 }
+
+#[tokio::test]
+async fn a_target_without_a_path_has_one() {
+    let front = Front::to(app().await).await;
+    for (target, told) in [("http://b.example?x", "/?x"), ("http://b.example", "/"), ("/?x", "/?x")]
+    {
+        let response = front.get(target).await;
+        let all: Value = serde_json::from_str(body(&response)).unwrap();
+        assert_eq!(all["params"]["REQUEST_URI"], told, "{target}");
+        assert_eq!(all["params"]["PATH_INFO"], "/", "{target}");
+        assert_eq!(all["uri"], told, "{target}");
+    }
+}
