@@ -105,3 +105,12 @@ async fn a_websocket_handshake_is_a_plain_request() {
     assert!(!body(&response).contains("\"upgrade\""), "{response}");
     assert!(body(&response).contains("\"sec-websocket-version\""), "{response}");
 }
+
+#[tokio::test]
+async fn not_modified_may_tell_the_length_of_what_it_does_not_send() {
+    let mut wire = stdout("Status: 304 Not Modified\r\nContent-Length: 5\r\n\r\nhello");
+    wire.extend(end(ProtocolStatus::RequestComplete));
+    let front = Front::to(Raw::that(Does::Says(wire)).await.addr).await;
+    let response = front.get("/").await;
+    assert_eq!((status(&response), body(&response)), (304, ""));
+}
