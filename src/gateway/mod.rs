@@ -61,7 +61,7 @@
 //! Not passed on: headers that claim the client's address, scheme, host or path (`X-Forwarded-*`, `Forwarded`, `X-Real-IP`,
 //! `True-Client-IP` and the rest of [`Forwarded::Remove`](crate::server::Forwarded::Remove)); those that concern the connection (`Connection`
 //! and what it names, `Keep-Alive`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`, `Proxy-*`), in both directions; `Expect`, which the
-//! gateway answers with 100 as soon as the application takes the body; `Proxy`, and names with other characters than letters, digits and
+//! gateway answers with 100 as soon as it has a connection to an application, for FastCGI has no way to ask whether that wants the body; `Proxy`, and names with other characters than letters, digits and
 //! `-`. So a WebSocket handshake arrives as a plain GET. Trailers are dropped, in both directions.
 //!
 //! # What the client gets

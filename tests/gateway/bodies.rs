@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 use tower_fastcgi::client::UnknownLength;
 use tower_fastcgi::gateway::Gateway;
 
-use crate::application::{app, dead};
-use crate::kit::{Front, body, status};
+use crate::application::{app, dead, serve_app};
+use crate::kit::{Front, body, bounded, status};
 
 #[tokio::test]
 async fn a_body_has_its_length() {
@@ -75,7 +76,7 @@ async fn large_bodies_pass_both_ways() {
 }
 
 #[tokio::test]
-async fn who_expects_100_gets_it_when_the_application_takes_the_body() {
+async fn who_expects_100_gets_it_when_there_is_an_application() {
     let front = Front::to(app().await).await;
     let mut client = front.connect().await;
     client
@@ -118,4 +119,44 @@ async fn an_early_answer_arrives_whatever_is_left_of_the_body() {
     let mut client = front.connect().await;
     client.send("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc").await;
     assert_eq!(status(&client.until("\r\n\r\nearly").await), 200);
+}
+
+/// Uploads that end early, at their length or not, by an end of the connection or a reset of the stream.
+#[tokio::test]
+async fn an_upload_that_is_broken_off_is_never_whole_to_the_application() {
+    let (begun, mut uploads) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |request: axum::extract::Request| async move {
+        let (told, outcome) = tokio::sync::oneshot::channel();
+        begun.send(outcome).unwrap();
+        let _nobody_may_wait = told.send(request.into_body().collect().await.is_ok());
+    };
+    let application = serve_app(axum::Router::new().route("/", axum::routing::post(handler))).await;
+    let front = Front::to(application).await;
+    let sized = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc".to_vec();
+    let chunked =
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec();
+    let stream = [
+        &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..],
+        b"\0\0\0\x04\0\0\0\0\0",
+        b"\0\0\x08\x01\x04\0\0\0\x01\x83\x86\x04\x01/\x01\x01a",
+        b"\0\0\x01\0\0\0\0\0\x01x",
+    ]
+    .concat();
+    let no_error = &b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\0"[..];
+    let cancel = &b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08"[..];
+    for (begin, end) in [
+        (&sized, &b""[..]),
+        (&chunked, b""),
+        (&chunked, b"0\r\n"),
+        (&stream, no_error),
+        (&stream, cancel),
+    ] {
+        let mut client = front.connect().await;
+        client.0.write_all(begin).await.unwrap();
+        let outcome = bounded(uploads.recv()).await.unwrap();
+        client.0.write_all(end).await.unwrap();
+        drop(client);
+        // A handler that is dropped says nothing.
+        assert_ne!(bounded(outcome).await, Ok(true), "{:?}", String::from_utf8_lossy(begin));
+    }
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::application::app;
+use crate::application::{Does, Raw, app, stdout};
 use crate::kit::{Front, bounded};
 
 type Body = BoxBody<Bytes, std::io::Error>;
@@ -127,4 +127,18 @@ async fn another_host_than_the_authority_is_refused() {
     let mut send = connect(&front).await;
     let two = request("GET", "/").header("host", "b.example").body(empty()).unwrap();
     assert_eq!(bounded(send.send_request(two)).await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn an_application_that_dies_in_the_middle_resets_the_stream() {
+    for head in ["Content-Type: text/plain\r\n\r\n", "Content-Length: 9\r\n\r\n"] {
+        let part = stdout(&format!("{head}begun"));
+        let front = Front::to(Raw::that(Does::Says(part)).await.addr).await;
+        let mut send = connect(&front).await;
+        let request = request("GET", "/").body(empty()).unwrap();
+        // The reset may overtake the head.
+        if let Ok(response) = bounded(send.send_request(request)).await {
+            assert!(bounded(response.into_body().collect()).await.is_err(), "{head:?}");
+        }
+    }
 }

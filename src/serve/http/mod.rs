@@ -161,3 +161,29 @@ impl Default for Options {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_has_several_addresses() {
+        let admits = |http: Http, addr: &str| http.admits(Peer::Tcp(addr.parse().unwrap()));
+        for own in ["127.0.0.1:1", "127.9.8.7:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(admits(Http::loopback(), own), "{own}");
+        }
+        for other in [
+            "192.0.2.1:1",
+            "0.0.0.0:1",
+            "[::]:1",
+            "[::2]:1",
+            "[::127.0.0.1]:1",
+            "[::ffff:192.0.2.1]:1",
+        ] {
+            assert!(!admits(Http::loopback(), other), "{other}");
+            assert!(admits(Http::from_anywhere(), other), "{other}");
+        }
+        assert!(!Http::loopback().admits(Peer::Unknown));
+        assert!(Http::from_anywhere().admits(Peer::Unknown));
+    }
+}
