@@ -52,7 +52,11 @@ async fn page(params: Params, headers: HeaderMap, request: Request) -> impl Into
     let headers = headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     let said_by_client = table("not vouched for by anybody", headers.collect());
     let param = |name| params.get_str(name).unwrap_or_default();
-    let url = format!("http://{}:{}/", param("SERVER_ADDR"), param("SERVER_PORT"));
+    let host = match param("SERVER_ADDR") {
+        ip if ip.contains(':') => format!("[{ip}]"),
+        ip => ip.to_owned(),
+    };
+    let url = format!("http://{host}:{}/", param("SERVER_PORT"));
     let version = format!("{:?}", request.version());
     // Each value is put in once: what a client sent is never searched for a place to put another into.
     let values = [version, said_by_server, said_by_client, escape(&url)];
