@@ -31,6 +31,15 @@ fn so_does_it_without_paths_for_the_cases() {
 }
 
 #[test]
+fn so_does_it_where_its_page_shows_the_params() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = runtime.block_on(crate::app::serve("127.0.0.1:0")).unwrap();
+    let (report, exit) = verdicts(&["--path=/params", &address]);
+    assert_eq!((&report["conforms"], exit), (&true.into(), 0), "{report:#}");
+    assert_eq!(report["counts"]["departs"], 0, "{report:#}");
+}
+
+#[test]
 fn another_application_conforms_too() {
     let (report, exit) = verdicts(&[&PATHS[..], &[&start(Fault::None)]].concat());
     let others = others(&report, "conforms");

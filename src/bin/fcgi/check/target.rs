@@ -82,16 +82,28 @@ impl<'o> Target<'o> {
 
     /// Whether a response is that to every [`get`](Self::get).
     pub(super) async fn is_usual(&self, reply: &Reply) -> Found<()> {
+        self.is_answered_as_usual(reply).await?;
+        match self.has_usual_body(reply).await {
+            true => Ok(()),
+            false => departs("the body is another one than usually"),
+        }
+    }
+
+    /// The same, whatever the body.
+    pub(super) async fn is_answered_as_usual(&self, reply: &Reply) -> Found<()> {
         reply.completed()?;
         let head = reply.head()?;
-        let Some(usual) = self.usual().await else { return Ok(()) };
-        if head.status != usual.status {
-            return departs(format!("the status is {} instead of {}", head.status, usual.status));
-        }
-        match &usual.body {
-            Some(body) if body != reply.body()? => departs("the body is another one than usually"),
+        match self.usual().await {
+            Some(usual) if head.status != usual.status => {
+                departs(format!("the status is {} instead of {}", head.status, usual.status))
+            }
             _ => Ok(()),
         }
+    }
+
+    pub(super) async fn has_usual_body(&self, reply: &Reply) -> bool {
+        let body = self.usual().await.and_then(|usual| usual.body.as_deref());
+        body.is_none_or(|body| reply.body().is_ok_and(|found| found == body))
     }
 
     /// What two requests that no case has changed were answered with.
