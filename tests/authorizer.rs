@@ -149,6 +149,24 @@ fn a_denial_that_says_success_is_403() {
     }
 }
 
+/// Whatever the layers around it make of its status.
+#[test]
+fn a_denial_stays_one() {
+    let authorizer = Authorizer::from_fn(|_| {
+        let mut response: Response<Full<Bytes>> = Allow::new().into();
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        ready(Ok::<_, Infallible>(Decision::Deny(response)))
+    });
+    let service = authorizer.map_response(|mut response: Response<_>| {
+        *response.status_mut() = StatusCode::OK;
+        response
+    });
+    let (mut server, mut client) = Server::new(&asked(), Tasks::default(), service);
+    client.send(question("/").head());
+    server.run();
+    assert_eq!(client.response(1).status, 403);
+}
+
 #[test]
 fn a_success_of_whoever_does_not_know_of_the_role_is_403_without_its_body() {
     for status in [200, 201, 202, 204, 206, 226] {

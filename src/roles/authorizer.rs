@@ -34,6 +34,8 @@ impl<B> Decision<B> {
         match self {
             Self::Allow(allow) => allow.into(),
             Self::Deny(mut response) => {
+                // A layer around may make a success of it.
+                response.extensions_mut().remove::<Allow>();
                 if response.status().is_success() {
                     *response.status_mut() = StatusCode::FORBIDDEN;
                 }
