@@ -9,8 +9,10 @@ use std::task::Poll;
 use http::{Request, Response};
 use http_body_util::Full;
 use support::{
-    App, Ask, BoxError, Client, Exec, Latch, Record, Server, Sink, builder, feed, serve_with, text,
+    App, Ask, BoxError, Client, Exec, Latch, Record, Server, Sink, Tasks, builder, feed,
+    serve_with, text,
 };
+use tower::ServiceExt;
 use tower_fastcgi::Incoming;
 use tower_fastcgi::server::{Builder, Stderr, StderrLayer};
 use tracing::{Instrument, Level};
@@ -240,6 +242,45 @@ fn a_canceled_request_leaves_its_handle_without_effect() {
     handles.take_one().write_line("nobody reads this");
     server.run();
     assert!(client.has_nothing());
+}
+
+/// Its response failed in a way that only the end of the connection shows, which waits for a sibling.
+#[test]
+fn a_failed_request_writes_nothing_behind_the_end_of_its_stream() {
+    for exec in Exec::BOTH {
+        let (feed, body) = feed();
+        let (latch, app) = App::fed_beside_parked("/fed", body, "");
+        let handles = Sink::default();
+        let app = app.clone().map_request({
+            let handles = handles.clone();
+            move |request: Request<Incoming>| {
+                handles.put(stderr(&request));
+                request
+            }
+        });
+        let builder = with_stderr(100);
+        let tasks = Tasks::default();
+        let (mut server, mut client) = match exec {
+            Exec::InPlace => Server::new(&builder, tasks, app),
+            Exec::Spawned => Server::new(&builder.executor(tasks.clone()), tasks, app),
+        };
+        client.send(
+            [Ask::get("/fed").keep_conn().head(), Ask::get("/").id(2).keep_conn().head()].concat(),
+        );
+        server.run();
+        let handle = handles.take().swap_remove(0);
+        handle.write_line("before");
+        feed.send("part");
+        feed.fail();
+        server.run();
+        assert_eq!(texts(&client.recv_all()), ["before\n"], "{exec:?}");
+        handle.write_line("behind");
+        server.run();
+        assert!(client.has_nothing(), "{exec:?}");
+        latch.open();
+        server.run();
+        assert_eq!(client.recv_all().last(), Some(&Record::Cut));
+    }
 }
 
 /// The lines that `app` makes the layer write.

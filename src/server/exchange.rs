@@ -168,9 +168,9 @@ impl Exchange {
         self.stderr.as_mut().map(Outlet::take)
     }
 
-    /// Whether anything was sent on FCGI_STDERR.
-    pub(super) fn has_stderr(&self) -> bool {
-        self.stderr.as_ref().is_some_and(Outlet::has_sent)
+    /// Closes FCGI_STDERR. Whether anything was sent there.
+    pub(super) fn close_stderr(&mut self) -> bool {
+        self.stderr.take().is_some_and(|outlet| outlet.has_sent())
     }
 
     /// Takes a part of FCGI_STDIN, which arrived in `block`.

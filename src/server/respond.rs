@@ -229,7 +229,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     fn end_stderr(&mut self, index: usize) {
         self.write_stderr(index);
         let exchange = self.exchanges.exchange(index);
-        if exchange.has_stderr() {
+        if exchange.close_stderr() {
             self.writer.end_stderr(exchange.id);
         }
     }
