@@ -372,10 +372,41 @@ fn a_time_needs_a_timer() {
     serve_with(&builder, Exec::InPlace, App::hello());
 }
 
+/// To lighttpd an end without an answer would be leave.
 #[test]
-fn an_aborted_question_is_dropped() {
-    let (_, _latch, app) = App::parked();
+fn an_aborted_question_is_denied() {
+    let head = question("/").head();
+    for sent in 1..=head.len() {
+        for exec in Exec::BOTH {
+            let (_, _latch, app) = App::parked();
+            let mut builder = asked();
+            builder.auto_date_header(false);
+            let (mut server, mut client) = serve_with(&builder, exec, app);
+            client.send(question("/").id(2).head());
+            client.send(head[..sent].to_vec());
+            server.run();
+            client.send(support::abort(1));
+            server.run();
+            let response = client.response(1);
+            assert_eq!(response.status, 503, "{sent} records, {exec:?}");
+            assert!(client.has_nothing());
+        }
+    }
+}
+
+#[test]
+fn an_abort_ends_a_denial_that_has_begun() {
+    let (feed, body) = feed();
+    let body = std::sync::Mutex::new(Some(body));
+    let app = App::new(move |_| {
+        let mut response = Response::new(body.lock().unwrap().take().expect("asked once"));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        ready(response)
+    });
     let (mut server, mut client) = answer_to_later(question("/"), app);
+    feed.send("wh");
+    server.run();
+    client.recv_all();
     client.send(support::abort(1));
     server.run();
     assert_eq!(client.recv_all(), [Record::end(1)]);

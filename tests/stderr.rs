@@ -244,6 +244,25 @@ fn a_canceled_request_leaves_its_handle_without_effect() {
     assert!(client.has_nothing());
 }
 
+/// A 503 comes before the end of an aborted request, and the stream's end before that.
+#[test]
+fn what_an_aborted_request_wrote_is_ended() {
+    let app = App::new(|request| {
+        stderr(&request).write_line("called");
+        pending::<Response<Full<bytes::Bytes>>>()
+    });
+    let (mut server, mut client) = serve_with(&with_stderr(100), Exec::InPlace, app);
+    client.send(Ask::get("/").keep_conn());
+    server.run();
+    client.send(support::abort(1));
+    server.run();
+    let records = client.recv_all();
+    assert_eq!(texts(&records), ["called\n"]);
+    let last = records.iter().rfind(|record| matches!(record, Record::Stderr { .. }));
+    assert_eq!(last, Some(&Record::Stderr { id: 1, content: Vec::new() }));
+    assert_eq!(records.last(), Some(&Record::end(1)));
+}
+
 /// Its response failed in a way that only the end of the connection shows, which waits for a sibling.
 #[test]
 fn a_failed_request_writes_nothing_behind_the_end_of_its_stream() {

@@ -117,9 +117,12 @@ impl Exchange {
         self.role == Role::Authorizer && self.has_params() && self.response == Response::BeforeHead
     }
 
-    /// Whether FCGI_STDIN has ended, and the response not begun.
-    pub(super) fn is_whole_and_unanswered(&self) -> bool {
-        self.is_whole && self.response == Response::BeforeHead
+    /// Whether the end of the request must not come without a response, though the web server asks for no more than that.
+    pub(super) fn needs_answer(&self) -> bool {
+        // HAProxy aborts whole requests when it is reloaded, though their clients wait, and would let them wait on. lighttpd lets a
+        // request pass whose Authorizer ends it without a word.
+        let is_missed = self.is_whole || self.role == Role::Authorizer;
+        is_missed && self.response == Response::BeforeHead
     }
 
     pub(super) fn is_withheld(&self) -> bool {

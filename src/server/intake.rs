@@ -262,15 +262,18 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     fn on_abort(&mut self, id: RequestId) {
         let Some(index) = self.exchanges.index_of(id) else { return };
         debug!(%id, "aborted by the web server");
+        let needs_answer = self.exchanges.exchange(index).needs_answer();
+        if needs_answer {
+            self.control(|this| this.end_stderr(index));
+        }
         let mut exchange = self.exchanges.remove(index);
         exchange.discard_body(Kind::Aborted);
         self.withheld -= usize::from(exchange.is_withheld());
         self.is_last |= !exchange.keep_conn;
         self.control(|this| {
-            if !exchange.is_whole_and_unanswered() {
+            if !needs_answer {
                 return this.writer.end_request(id, ProtocolStatus::RequestComplete);
             }
-            // HAProxy aborts what is under way when it is reloaded, though its client waits, and would let that one wait on.
             let status = StatusCode::SERVICE_UNAVAILABLE;
             this.put_answer(&exchange, status, "the web server aborted the request");
         });

@@ -226,7 +226,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     /// Writes the last of it. A stream that has begun ends with an empty record (section 3.3).
-    fn end_stderr(&mut self, index: usize) {
+    pub(super) fn end_stderr(&mut self, index: usize) {
         self.write_stderr(index);
         let exchange = self.exchanges.exchange(index);
         if exchange.close_stderr() {
