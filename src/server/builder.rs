@@ -193,7 +193,7 @@ impl<E> Builder<E> {
     /// Sets how long a request of [`Role::Authorizer`] may take, from the end of its params to the head of the response; then it is
     /// denied with status 503, and its handler dropped.
     ///
-    /// Default is 10 seconds. Apache waits for 30 and then denies with status 500.
+    /// Default is 10 seconds with a [`timer`](Self::timer), else none. Apache waits for 30 and then denies with status 500.
     pub fn authorizer_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
         self.config.authorizer_timeout = Timeout::new(timeout);
         self

@@ -69,7 +69,8 @@ pub trait Observer: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestEnd {
-    /// The status of its response, if the head of one was written; refusals and failures that this crate answers included.
+    /// The status of its response, if the head of one was written; refusals and failures that this crate answers included, but not what
+    /// it answers to a request that the web server has aborted.
     pub status: Option<StatusCode>,
     /// Whether its response was written in full. What the transport still holds of it counts as written.
     pub is_complete: bool,
