@@ -19,7 +19,7 @@ use crate::load::{Load, ask};
 use crate::process::POLL;
 use crate::site::{Instance, Site, assert_ends, directory};
 use crate::software::Software;
-use crate::table::{Balancer, Event, Loss, Losses, Row, rows};
+use crate::table::{Balancer, Event, HELD, Loss, Losses, Row, rows};
 
 pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     rows().map(|row| Trial::test(format!("balancing::{row}"), move || check(row)))
@@ -245,8 +245,6 @@ fn losses(held: Vec<Held>, then: [usize; 2], in_all: [usize; 2], site: &Site) ->
     losses
 }
 
-/// Of each method, in the instance that something happens to.
-const HELD: usize = 2;
 /// Of which each instance that is used gets some.
 const MANY: usize = 40;
 /// Requests before it happens.

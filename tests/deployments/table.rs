@@ -27,7 +27,7 @@ pub(crate) enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
     None,
-    /// Some, in the moment in which it happens, and none later.
+    /// [`FEW`] at most, in the moment in which it happens, and none later.
     Few,
     /// Every single one.
     All,
@@ -66,7 +66,7 @@ impl Loss {
     pub(crate) fn of_many(then: usize, in_all: usize) -> Self {
         match in_all {
             0 => Self::None,
-            _ if in_all == then => Self::Few,
+            _ if in_all == then && in_all <= FEW => Self::Few,
             _ => Self::Many,
         }
     }
@@ -149,14 +149,19 @@ impl fmt::Display for Event {
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "0",
-            Self::Few => "some, at that moment",
-            Self::All => "all",
-            Self::Many => "**MANY**",
-        })
+        match self {
+            Self::None => f.write_str("0"),
+            Self::Few => write!(f, "{FEW} at most"),
+            Self::All => write!(f, "all {HELD}"),
+            Self::Many => f.write_str("**MANY**"),
+        }
     }
 }
+
+/// Of each method, so many requests wait in the instance that something happens to.
+pub(crate) const HELD: usize = 2;
+/// Two of each client's.
+const FEW: usize = 8;
 
 const HEAD: &str = "\
 | | instances | one is | GET under way there | POST under way there | other GET | other POST |
