@@ -66,4 +66,5 @@ async fn build() -> io::Result<PathBuf> {
 }
 
 static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
-const BUILD_BOUND: Duration = Duration::from_secs(100);
+/// Another cargo may be building, too.
+const BUILD_BOUND: Duration = Duration::from_secs(250);
