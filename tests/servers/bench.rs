@@ -145,6 +145,6 @@ async fn attempt(site: &Arc<Site>, probe: Probe, bound: Duration) -> Result<(), 
 /// Far above what the longest probe takes on a slow machine.
 const PROBE_BOUND: Duration = Duration::from_secs(300);
 /// For what fails now and then.
-const TRIES: usize = 50;
+const TRIES: usize = 500;
 /// For what never comes. Too short a wait makes the check weaker, never wrong.
 const VAIN_BOUND: Duration = Duration::from_secs(1);
