@@ -9,7 +9,7 @@ use std::future::ready;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -516,6 +516,43 @@ fn requests_run_on_the_executor_once_two_were_live_at_a_time() {
 }
 
 #[test]
+fn what_is_answered_at_its_first_turn_needs_no_task() {
+    let (mut server, mut client) = serve_multiplexed(App::new(|_| ready(text("at once"))));
+    // A turn in place may take too long on a busy machine; some requests become tasks then.
+    let has_been_seen = (0..10_000).any(|_| {
+        client.send(Ask::get("/").id(2).keep_conn());
+        while server.poll_connection() {}
+        let response = client.try_response(2);
+        let is_in_place = response.is_some();
+        server.run();
+        assert_eq!(response.unwrap_or_else(|| client.response(2)).text(), "at once");
+        assert_eq!(server.tasks().live(), 0);
+        is_in_place
+    });
+    assert!(has_been_seen);
+}
+
+#[test]
+fn after_a_turn_that_took_long_the_next_requests_are_tasks_from_the_start() {
+    let (mut server, mut client) = serve_multiplexed(App::new(|request: Request<Incoming>| {
+        let begun = Instant::now();
+        while request.uri().path() == "/long" && begun.elapsed() < Duration::from_millis(1) {}
+        ready(text("done"))
+    }));
+    client.send(Ask::get("/long").id(2).keep_conn());
+    server.run();
+    assert_eq!(client.response(2).text(), "done");
+    for nth in 0..64 {
+        client.send(Ask::get("/").id(2).keep_conn());
+        while server.poll_connection() {}
+        assert!(client.try_response(2).is_none(), "{nth}");
+        assert_eq!(server.tasks().live(), 1);
+        server.run();
+        assert_eq!(client.response(2).text(), "done");
+    }
+}
+
+#[test]
 fn a_streamed_response_on_an_executor_arrives_frame_by_frame() {
     let (feed, body) = feed();
     let body = Mutex::new(Some(body));
@@ -580,7 +617,10 @@ fn a_task_whose_frames_are_taken_as_fast_as_it_makes_them_yields_and_goes_on() {
         })
     };
     let body = move || StreamBody::new(futures_util::stream::iter(frames()));
-    let (server, mut client) = serve_multiplexed(App::new(move |_| ready(Response::new(body()))));
+    let (server, mut client) = serve_multiplexed(App::new(move |_| async move {
+        tokio::task::yield_now().await;
+        Response::new(body())
+    }));
     let tasks = server.tasks().clone();
     CONNECTION.set(Some(server));
     let poll_connection =

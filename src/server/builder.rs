@@ -87,9 +87,13 @@ impl<E> Builder<E> {
 
     /// Sets where the requests of multiplexed connections run.
     ///
-    /// A connection is multiplexed once two requests were live on it at a time; from then on each further request becomes a
-    /// task, so that a busy handler does not hold up its siblings. By default they stay on the connection's own task
-    /// ([`InPlace`]). [`serve`](crate::serve()) sets tokio's executor.
+    /// A connection is multiplexed once two requests were live on it at a time. From then on each further request becomes a
+    /// task, unless it is answered in full when it is polled for the first time: that happens on the connection's own task, for a
+    /// task of its own would cost more than what most handlers do. So that one busy handler does not hold up its siblings for long,
+    /// requests become tasks without that poll once one took 50 microseconds: the next 64, and up to 4096 if that happens again and
+    /// again. A handler must not block its thread to wait for another request of the same connection.
+    ///
+    /// By default all requests stay on the connection's own task ([`InPlace`]). [`serve`](crate::serve()) sets tokio's executor.
     ///
     /// A request that is canceled is dropped at once where it runs in place, and at its next poll, for which it is woken, where
     /// it is a task.

@@ -7,6 +7,7 @@ use super::builder::Config;
 use super::driver::{Driver, Panicked, Step};
 use super::exchange::{Exchanges, Output};
 use super::exec::ExchangeExec;
+use super::first_turns::FirstTurns;
 use super::service::HttpService;
 use super::stderr::Entered;
 use super::task::ExchangeTask;
@@ -31,6 +32,7 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) writer: RecordWriter,
     /// Two requests were live at a time.
     pub(super) is_multiplexed: bool,
+    first_turns: FirstTurns,
     /// A request has begun.
     pub(super) has_begun: bool,
     /// One of them left the connection to the web server, or was not taken in at all.
@@ -61,6 +63,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             config,
             writer: RecordWriter::default(),
             is_multiplexed: false,
+            first_turns: FirstTurns::default(),
             has_begun: false,
             is_open_ended: false,
             is_last: false,
@@ -115,6 +118,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let mut called = std::mem::take(&mut self.called);
         called.iter().for_each(|&index| self.guard(index, Self::call));
         called.clear();
+        self.first_turns.on_all_done();
         self.called = called;
     }
 
@@ -203,25 +207,44 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
         let service = self.service.clone();
         let (span, stderr) = (exchange.observed.span().cloned(), exchange.stderr());
-        if let Some(executor) = self.exec.executor().filter(|_| self.is_multiplexed) {
-            let request = slot.request.take();
-            let (task, response) =
-                ExchangeTask::new(service, request, slot.waker.clone(), span, stderr);
-            exchange.output = Output::Remote(response);
-            return executor.execute(task);
-        }
         exchange.output = Output::Local;
         let mut driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new())).as_mut();
         driver.as_mut().start(service, slot.request.take());
-        if self.writer.queued() >= self.config.max_send_buf_size {
+        let has_executor = self.is_multiplexed && self.exec.executor().is_some();
+        let may_write = self.writer.queued() < self.config.max_send_buf_size;
+        if has_executor && !(may_write && self.first_turns.may_begin()) {
+            return self.hand_over(index);
+        }
+        if !may_write {
             return slot.list();
         }
-        let _entered = span.as_ref().map(Span::enter);
-        let _current = stderr.map(Entered::new);
+        let entered = span.as_ref().map(Span::enter);
+        let current = stderr.map(Entered::new);
         let cx = &mut Context::from_waker(&slot.waker);
         if let Poll::Ready(step) = driver.poll_step(cx) {
             self.respond(index, step);
         }
+        drop((entered, current));
+        if has_executor {
+            self.first_turns.on_done();
+            self.hand_over(index);
+        }
+    }
+
+    /// Lets the executor run what is left of a request.
+    #[inline(never)]
+    fn hand_over(&mut self, index: usize) {
+        let Some(executor) = self.exec.executor() else { return };
+        let slot = self.exchanges.slot(index);
+        let Some(exchange) = &mut slot.exchange else { return };
+        if !exchange.needs_service() {
+            return;
+        }
+        let driver = slot.driver.take().expect("what runs in place has a driver");
+        let (span, stderr) = (exchange.observed.span().cloned(), exchange.stderr());
+        let (task, response) = ExchangeTask::new(driver, slot.waker.clone(), span, stderr);
+        exchange.output = Output::Remote(response);
+        executor.execute(task);
     }
 }
 

@@ -51,10 +51,6 @@ impl<S: HttpService> Driver<S> {
         Self { state: State::Idle }
     }
 
-    pub(super) fn started(service: S, request: Option<Request<Incoming>>) -> Self {
-        Self { state: State::NotReady { service, request } }
-    }
-
     /// To be called when nothing is held.
     pub(super) fn start(self: Pin<&mut Self>, service: S, request: Option<Request<Incoming>>) {
         self.project().state.set(State::NotReady { service, request });

@@ -125,6 +125,11 @@ impl Exchange {
         is_missed && self.response == Response::BeforeHead
     }
 
+    /// Whether something of the response is still the service's to make, on the task of the connection.
+    pub(super) fn needs_service(&self) -> bool {
+        matches!(self.output, Output::Local) && self.response != Response::Body(Some(0))
+    }
+
     pub(super) fn is_withheld(&self) -> bool {
         matches!(self.output, Output::Withheld)
     }

@@ -13,6 +13,7 @@ mod dispatch;
 mod driver;
 mod exchange;
 mod exec;
+mod first_turns;
 mod foreign;
 mod graceful;
 mod intake;

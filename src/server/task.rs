@@ -4,46 +4,31 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use http::Request;
-use pin_project_lite::pin_project;
-
 use super::driver::{Driver, Step};
 use super::service::HttpService;
 use super::stderr::{Entered, Stderr};
-use crate::body::Incoming;
 use crate::trace::Span;
 
-pin_project! {
-    /// One request of a multiplexed connection, to be run by an executor.
-    ///
-    /// It resolves when the response has been handed to its connection, and soon after the request was canceled.
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ExchangeTask<S: HttpService> {
-        #[pin]
-        driver: Driver<S>,
-        mailbox: Arc<Mailbox>,
-        span: Option<Span>,
-        stderr: Option<Stderr>,
-    }
-
-    impl<S: HttpService> PinnedDrop for ExchangeTask<S> {
-        fn drop(this: Pin<&mut Self>) {
-            this.mailbox.abandon();
-        }
-    }
+/// One request of a multiplexed connection, or what is left of it, to be run by an executor.
+///
+/// It resolves when the response has been handed to its connection, and soon after the request was canceled.
+#[must_use = "futures do nothing unless polled"]
+pub struct ExchangeTask<S: HttpService> {
+    driver: Pin<Box<Driver<S>>>,
+    mailbox: Arc<Mailbox>,
+    span: Option<Span>,
+    stderr: Option<Stderr>,
 }
 
 impl<S: HttpService> ExchangeTask<S> {
     /// A task, and the connection's end of it. `exchange` is woken with each step of the response.
     pub(super) fn new(
-        service: S,
-        request: Option<Request<Incoming>>,
+        driver: Pin<Box<Driver<S>>>,
         exchange: Waker,
         span: Option<Span>,
         stderr: Option<Stderr>,
     ) -> (Self, RemoteResponse) {
         let mailbox = Arc::new(Mailbox { state: Mutex::default(), exchange });
-        let driver = Driver::started(service, request);
         (Self { driver, mailbox: mailbox.clone(), span, stderr }, RemoteResponse { mailbox })
     }
 }
@@ -51,18 +36,18 @@ impl<S: HttpService> ExchangeTask<S> {
 impl<S: HttpService> Future for ExchangeTask<S> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
         let _entered = this.span.as_ref().map(Span::enter);
         let _current = this.stderr.clone().map(Entered::new);
         for _ in 0..STEPS_PER_POLL {
             if ready!(this.mailbox.poll_room(cx)).is_err() {
-                this.driver.clear();
+                this.driver.as_mut().clear();
                 return Poll::Ready(());
             }
             let step = ready!(this.driver.as_mut().poll_step(cx));
             if matches!(step, Step::End | Step::Failed(_)) {
-                this.driver.clear();
+                this.driver.as_mut().clear();
                 this.mailbox.push(step);
                 return Poll::Ready(());
             }
@@ -70,6 +55,12 @@ impl<S: HttpService> Future for ExchangeTask<S> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl<S: HttpService> Drop for ExchangeTask<S> {
+    fn drop(&mut self) {
+        self.mailbox.abandon();
     }
 }
 
