@@ -10,6 +10,9 @@ mod client;
 #[allow(dead_code)]
 mod debian;
 mod example;
+#[path = "../servers/foreground.rs"]
+#[allow(dead_code)]
+mod foreground;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;

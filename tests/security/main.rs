@@ -13,6 +13,9 @@ mod confusion;
 #[allow(dead_code)]
 mod debian;
 mod desync;
+#[path = "../servers/foreground.rs"]
+#[allow(dead_code)]
+mod foreground;
 mod front;
 mod page;
 #[path = "../servers/process.rs"]

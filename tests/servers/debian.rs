@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
+use crate::foreground;
+
 /// A release with the servers' versions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Debian {
@@ -95,6 +97,13 @@ impl Place {
     pub(crate) fn inside(&self, path: &Path) -> String {
         let inside = path.strip_prefix(&self.root).expect("sockets are in the server's directory");
         format!("/{}", inside.display())
+    }
+
+    /// The command of a web server, with a configuration that [`Self::write`] wrote.
+    pub(crate) fn web_server(&self, program: &str, config: &str) -> Command {
+        let mut command = self.command(program);
+        foreground::add_arguments(&mut command, program, self.home(), config);
+        command
     }
 
     /// A command that sees the release as the whole machine.

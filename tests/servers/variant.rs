@@ -5,8 +5,9 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::debian::{Debian, Place};
+use crate::debian::Place;
 use crate::listening::Listening;
+use crate::program::Program;
 use crate::spawned::{self, Spawner};
 
 /// Which server, and how it is set up.
@@ -76,34 +77,6 @@ pub(crate) enum Socket {
 
 impl Socket {
     pub(crate) const ALL: [Self; 2] = [Self::Tcp, Self::Unix];
-}
-
-/// A program of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Program {
-    pub(crate) name: &'static str,
-    pub(crate) debian: Debian,
-    /// None if it is not installed.
-    pub(crate) version: Option<String>,
-}
-
-impl Program {
-    /// A program that tells its version when given `argument`. The first `parts` numbers of it make a difference.
-    pub(crate) fn find(name: &'static str, argument: &str, parts: usize, debian: Debian) -> Self {
-        let version = debian.version_of(name, argument);
-        let short = |version: String| Vec::from_iter(version.split('.').take(parts)).join(".");
-        Self { name, debian, version: version.map(short) }
-    }
-}
-
-/// As in `nginx-1.22`.
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{}-{version}", self.name),
-            None => write!(f, "{}-of-{:?}", self.name, self.debian),
-        }
-    }
 }
 
 /// A probe that cannot pass, whatever the application is. A raw responder behind the same server must fail it, too.

@@ -8,6 +8,9 @@ mod client;
 #[path = "../servers/debian.rs"]
 #[allow(dead_code)]
 mod debian;
+#[path = "../servers/foreground.rs"]
+#[allow(dead_code)]
+mod foreground;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;

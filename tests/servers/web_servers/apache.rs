@@ -5,11 +5,13 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::foreground;
+use crate::program::Program;
 use crate::spawned::{self, Spawner};
-use crate::variant::{Program, Socket, Upstream, Variant, Wiring};
+use crate::variant::{Socket, Upstream, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
-    let program = Program::find("apache2", "-v", 2, Debian::Bookworm);
+    let program = Program::find("apache2", Debian::Bookworm);
     let proxied = Socket::ALL
         .into_iter()
         .flat_map(|socket| PROXIED.map(|setup| variant(&program, socket, setup)));
@@ -113,11 +115,9 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     let clear = wiring.listening.clear();
     let clear = host(&site, &clear.join("\nListen "), &format!("{}>", clear.join(" ")));
     place.write("site.conf", &format!("{clear}{tls}"))?;
-    let main = place.write("apache.conf", &MAIN.replace("DIR", &place.home()))?;
-
-    let mut command = place.command("apache2");
-    command.args(["-DFOREGROUND", "-d", &place.home(), "-f", &main]);
-    Ok(command)
+    let main = (foreground::apache(MODULES) + MAIN).replace("DIR", &place.home());
+    let main = place.write("apache.conf", &main)?;
+    Ok(place.web_server("apache2", &main))
 }
 
 /// The site, listening there.
@@ -158,32 +158,18 @@ const PROXIED: [Setup; 3] = [Setup::Close, Setup::Reuse, Setup::Handler];
 const EXAMPLE: &str = include_str!("../../../examples/apache.conf");
 const PASS: &str = "ProxyPass / fcgi://127.0.0.1:9000/ enablereuse=on flushpackets=on timeout=60";
 
-/// What Debian's own apache2.conf does around the sites, but in a directory that goes away, and as one process, whose threads
-/// suffice for all requests of a probe.
+const MODULES: &str =
+    "authz_core alias env proxy proxy_fcgi fcgid http2 socache_shmcb ssl xsendfile";
+
+/// As one process, whose threads suffice for all requests of a probe.
 const MAIN: &str = "\
-ServerName localhost
 DefaultRuntimeDir DIR
-PidFile DIR/apache.pid
-Mutex file:DIR
 ErrorLog /dev/stderr
 LogLevel notice
-User www-data
-Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
-LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
-LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
 # Or it waits between processes when many are to be started.
 FcgidSpawnScoreUpLimit 10000
 FcgidIPCDir DIR/fcgid
 FcgidProcessTableFile DIR/fcgid_shm
-LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
-LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
-LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
-LoadModule xsendfile_module /usr/lib/apache2/modules/mod_xsendfile.so
 XSendFile On
 XSendFilePath DIR
 StartServers 1

@@ -5,10 +5,12 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
-use crate::variant::{Program, Socket, Variant, Wiring};
+use crate::foreground;
+use crate::program::Program;
+use crate::variant::{Socket, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
-    let program = Program::find("caddy", "version", 2, Debian::Bookworm);
+    let program = Program::find("caddy", Debian::Bookworm);
     Socket::ALL.map(|socket| variant(&program, socket)).into()
 }
 
@@ -76,22 +78,8 @@ fn command(wiring: &Wiring<'_>) -> io::Result<Command> {
         .chain([&tls])
         .map(|head| replace(&site, "http://localhost:8080 {", head))
         .collect();
-    let main = place.write("Caddyfile", &format!("{MAIN}{sites}"))?;
-
-    let mut command = place.command("caddy");
-    command.args(["run", "--adapter", "caddyfile", "--config", &main]);
-    command.envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, place.home())));
-    Ok(command)
+    let main = place.write("Caddyfile", &format!("{}{sites}", foreground::CADDY))?;
+    Ok(place.web_server("caddy", &main))
 }
 
 const EXAMPLE: &str = include_str!("../../../examples/Caddyfile");
-
-/// Several instances side by side, without certificates of their own getting, gone when told to.
-const MAIN: &str = "\
-{
-\tadmin off
-\tauto_https off
-\tskip_install_trust
-\tgrace_period 1s
-}
-";

@@ -6,10 +6,11 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
-use crate::variant::{Program, Socket, Upstream, Variant, Wiring};
+use crate::program::Program;
+use crate::variant::{Socket, Upstream, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
-    let program = Program::find("h2o", "-v", 2, Debian::Bookworm);
+    let program = Program::find("h2o", Debian::Bookworm);
     Socket::ALL.map(|socket| variant(&program, socket)).into()
 }
 

@@ -5,12 +5,13 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
-use crate::variant::{Program, Socket, Variant, Wiring};
+use crate::program::Program;
+use crate::variant::{Socket, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
     let mut variants = Vec::new();
     for debian in Debian::ALL {
-        let program = Program::find("haproxy", "-v", 2, debian);
+        let program = Program::find("haproxy", debian);
         for socket in Socket::ALL {
             variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
         }
@@ -111,11 +112,7 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
         None => site,
     };
     let main = place.write("haproxy.cfg", &site)?;
-
-    let mut command = place.command("haproxy");
-    // In the foreground, as one process that ends when told to.
-    command.args(["-db", "-f", &main]);
-    Ok(command)
+    Ok(place.web_server("haproxy", &main))
 }
 
 fn lines(options: &[&str]) -> String {

@@ -5,13 +5,14 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::program::Program;
 use crate::spawned::{self, Spawner};
-use crate::variant::{Program, Socket, Upstream, Variant, Wiring};
+use crate::variant::{Socket, Upstream, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
     let mut variants = Vec::new();
     for debian in Debian::ALL {
-        let program = Program::find("lighttpd", "-v", 3, debian);
+        let program = Program::find("lighttpd", debian);
         for socket in Socket::ALL {
             variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
         }
@@ -115,10 +116,7 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
         .replace("MAPPED", &listening.mapped.to_string())
         .replace("TLS", &listening.tls.to_string());
     let main = place.write("lighttpd.conf", &format!("{site}{more}"))?;
-
-    let mut command = place.command("lighttpd");
-    command.args(["-D", "-f", &main]);
-    Ok(command)
+    Ok(place.web_server("lighttpd", &main))
 }
 
 /// Two processes, each with a socket of its own.

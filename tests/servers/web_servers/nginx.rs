@@ -6,13 +6,15 @@ use std::process::Command;
 
 use super::config::replace;
 use crate::debian::Debian;
+use crate::foreground;
+use crate::program::Program;
 use crate::spawned::Spawner;
-use crate::variant::{Program, Socket, Variant, Wiring};
+use crate::variant::{Socket, Variant, Wiring};
 
 pub(crate) fn variants() -> Vec<Variant> {
     let mut variants = Vec::new();
     for debian in Debian::ALL {
-        let program = Program::find("nginx", "-v", 2, debian);
+        let program = Program::find("nginx", debian);
         for socket in Socket::ALL {
             variants.extend(SETUPS.map(|setup| variant(&program, socket, setup)));
         }
@@ -99,12 +101,10 @@ fn command(wiring: &Wiring<'_>, setup: Setup) -> io::Result<Command> {
     place.write("site.conf", &site)?;
     let patience = wiring.patience.map(|patience| patience.as_secs());
     let timeout = patience.map(|seconds| format!("fastcgi_read_timeout {seconds}s;"));
-    let main = MAIN.replace("DIR", &place.home()).replace("TIMEOUT", &timeout.unwrap_or_default());
+    let main = format!("{}\ninclude DIR/site.conf;", timeout.unwrap_or_default());
+    let main = foreground::nginx(&main).replace("DIR", &place.home());
     let main = place.write("nginx.conf", &main)?;
-
-    let mut command = place.command("nginx");
-    command.args(["-p", &place.home(), "-c", &main, "-e", "stderr"]);
-    Ok(command)
+    Ok(place.web_server("nginx", &main))
 }
 
 fn set(site: &str, directive: &str, on: bool) -> String {
@@ -123,23 +123,3 @@ const EXAMPLE: &str = include_str!("../../../examples/nginx.conf");
 
 /// What responses with `X-Accel-Redirect` may name.
 const FILES: &str = "location /files/ { internal; alias DIR/; }";
-
-/// What Debian's own nginx.conf does around the server blocks, but in a directory that goes away, and as one process so
-/// that it runs as the user who runs the test.
-const MAIN: &str = "\
-daemon off;
-master_process off;
-pid DIR/nginx.pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    fastcgi_temp_path DIR/fastcgi;
-    proxy_temp_path DIR/proxy;
-    scgi_temp_path DIR/scgi;
-    uwsgi_temp_path DIR/uwsgi;
-    TIMEOUT
-    include DIR/site.conf;
-}
-";
