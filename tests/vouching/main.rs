@@ -9,19 +9,20 @@ mod client;
 #[allow(dead_code)]
 mod debian;
 #[path = "../servers/foreground.rs"]
-#[allow(dead_code)]
 mod foreground;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
 mod server;
 mod site;
+#[path = "../servers/starting.rs"]
+mod starting;
 #[path = "../web_server/mod.rs"]
 mod web_server;
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -34,6 +35,7 @@ use tokio::runtime::Runtime;
 use crate::client::{Answer, Request};
 use crate::server::{Front, Server};
 use crate::site::{Application, Site};
+use crate::starting::Lazy;
 use crate::web_server::WebServer;
 
 /// Runs the applications.
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
     // Most of the time is spent with waiting.
     arguments.test_threads.get_or_insert(THREADS);
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
-    let sites: Vec<Arc<LazySite>> = Front::ALL.into_iter().map(LazySite::new).collect();
+    let sites: Vec<_> = Front::ALL.into_iter().map(|front| Lazy::new(front, Site::start)).collect();
     let trials = sites.iter().flat_map(|site| trials(site, enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // `exit` runs no destructors, and the servers are to end before this process does.
@@ -57,11 +59,12 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(site: &Arc<LazySite>, enabled: bool) -> impl Iterator<Item = Trial> {
+fn trials(site: &Arc<Lazy<Front, Site>>, enabled: bool) -> impl Iterator<Item = Trial> {
     PROBES.iter().map(move |&(name, probe)| {
         let name = format!("{}::{name}", site.front);
         let site = site.clone();
-        Trial::test(name, move || site.run(probe)).with_ignored_flag(!enabled)
+        let ask = move || site.get().map(probe).map_err(Failed::from);
+        Trial::test(name, ask).with_ignored_flag(!enabled)
     })
 }
 
@@ -218,25 +221,6 @@ const FORGED: &[&str] = &[
     "REMOTE_USER: alice",
     "X-Remote-User: alice",
 ];
-
-/// A site that starts with the first probe that needs it.
-struct LazySite {
-    front: Front,
-    site: OnceLock<Result<Site, String>>,
-}
-
-impl LazySite {
-    fn new(front: Front) -> Arc<Self> {
-        Arc::new(Self { front, site: OnceLock::new() })
-    }
-
-    fn run(&self, probe: Probe) -> Result<(), Failed> {
-        let started = || Site::start(self.front).map_err(|error| error.to_string());
-        let site = self.site.get_or_init(started).as_ref()?;
-        probe(site);
-        Ok(())
-    }
-}
 
 impl Site {
     fn ask(&self, request: Request) -> Answer {

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::app::{PROCESS, SECRET};
 use crate::debian::{Debian, Place};
+use crate::foreground;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
@@ -68,23 +69,12 @@ pub(crate) struct Wiring<'a> {
 impl Server {
     pub(crate) fn command(self, wiring: &Wiring<'_>) -> io::Result<Command> {
         let place = wiring.place;
-        let (home, config) = (place.home(), place.write("config", &wiring.fill(&self.config()))?);
+        let config = place.write("config", &wiring.fill(&self.config()))?;
         wiring.write_passwords()?;
-        let mut command = place.command(self.program());
-        match self {
-            Self::Nginx => command.args(["-p", &home, "-c", &config, "-e", "stderr"]),
-            Self::Caddy => {
-                command.env("APP_SECRET", SECRET).env("HASH", caddys_hash(place)?);
-                let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
-                command.envs(homes.map(|name| (name, home.clone())));
-                command.args(["run", "--adapter", "caddyfile", "--config", &config])
-            }
-            Self::Apache | Self::ModFcgid => {
-                command.args(["-d", &home, "-f", &config, "-DFOREGROUND"])
-            }
-            Self::Haproxy => command.args(["-db", "-f", &config]),
-            Self::Lighttpd => command.args(["-D", "-f", &config]),
-        };
+        let mut command = place.web_server(self.program(), &config);
+        if self == Self::Caddy {
+            command.env("APP_SECRET", SECRET).env("HASH", caddys_hash(place)?);
+        }
         Ok(command)
     }
 
@@ -100,14 +90,20 @@ impl Server {
 
     fn config(self) -> String {
         match self {
-            Self::Nginx => NGINX.to_owned(),
-            Self::Caddy => CADDY.to_owned(),
-            Self::Apache => APACHE.replace("MODULE", PROXY_FCGI).replace("PASS", PROXY_PASS),
-            Self::ModFcgid => APACHE.replace("MODULE", FCGID).replace("PASS", SCRIPT_ALIAS),
+            Self::Nginx => foreground::nginx(NGINX),
+            Self::Caddy => format!("{}{CADDY}", foreground::CADDY),
+            Self::Apache => apache("proxy proxy_fcgi", "", PROXY_PASS),
+            Self::ModFcgid => apache("alias fcgid", FCGID, SCRIPT_ALIAS),
             Self::Haproxy => HAPROXY.to_owned(),
             Self::Lighttpd => LIGHTTPD.to_owned(),
         }
     }
+}
+
+/// With modules that know FastCGI, and their lines.
+fn apache(fastcgi: &str, lines: &str, pass: &str) -> String {
+    let modules = format!("{MODULES} {fastcgi}");
+    foreground::apache(&modules) + lines + &APACHE.replace("PASS", pass)
 }
 
 impl Wiring<'_> {
@@ -146,19 +142,6 @@ fn output(command: &mut Command) -> io::Result<String> {
 }
 
 const NGINX: &str = r#"
-daemon off;
-master_process off;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    fastcgi_temp_path DIR/fastcgi;
-    proxy_temp_path DIR/proxy;
-    scgi_temp_path DIR/scgi;
-    uwsgi_temp_path DIR/uwsgi;
-
     include /etc/nginx/fastcgi_params;
     fastcgi_param APP_SECRET "SECRET_VALUE";
     fastcgi_param SSL_PROTOCOL $ssl_protocol if_not_empty;
@@ -191,18 +174,11 @@ http {
             fastcgi_pass APPLICATION;
         }
     }
-}
 "#;
 
 const CADDY: &str = r#"
-{
-	admin off
-	auto_https off
-	default_bind LISTEN_IP
-	grace_period 1s
-	skip_install_trust
-}
 (app) {
+	bind LISTEN_IP
 	basicauth /members {
 		alice {$HASH}
 	}
@@ -233,23 +209,10 @@ https://localhost:TLS_PORT {
 }
 "#;
 
+const MODULES: &str =
+    "authn_core authn_file authz_core authz_user auth_basic env socache_shmcb ssl";
+
 const APACHE: &str = r#"
-ServerName localhost
-PidFile DIR/pid
-Mutex file:DIR
-ErrorLog DIR/error.log
-User www-data
-Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authn_core_module /usr/lib/apache2/modules/mod_authn_core.so
-LoadModule authn_file_module /usr/lib/apache2/modules/mod_authn_file.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
-LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
-LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-MODULE
-LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
-LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
 Listen LISTEN_IP:CLEAR_PORT
 Listen LISTEN_IP:TLS_PORT
 SetEnv APP_SECRET "SECRET_VALUE"
@@ -271,16 +234,9 @@ PASS
 </VirtualHost>
 "#;
 
-const PROXY_FCGI: &str = "
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
-";
-
 const PROXY_PASS: &str = "ProxyPass / fcgi://APPLICATION/";
 
 const FCGID: &str = "
-LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
-LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
 FcgidIPCDir DIR/sockets
 FcgidProcessTableFile DIR/processes
 FcgidInitialEnv PROCESS 1

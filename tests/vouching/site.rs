@@ -1,17 +1,16 @@
 //! A web server with the application behind it, in a directory with all that they need.
 
+use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
-use std::{fs, thread};
 
 use crate::client::{Answer, Request};
 use crate::debian::Place;
-use crate::process::{POLL, Process, free_address};
+use crate::process::{Process, free_address};
 use crate::server::{Front, Server, Wiring};
-use crate::{BOUND, RUNTIME, app};
+use crate::{RUNTIME, app, starting};
 
 /// Dropping it ends the server.
 pub(crate) struct Site {
@@ -30,19 +29,8 @@ pub(crate) enum Application {
 }
 
 impl Site {
-    /// Starts the server, on other ports if someone was faster.
-    pub(crate) fn start(front: Front) -> io::Result<Self> {
-        let mut site = Self::attempt(front)?;
-        for _ in 1..START_ATTEMPTS {
-            if site.is_ready() {
-                return Ok(site);
-            }
-            site = Self::attempt(front)?;
-        }
-        match site.is_ready() {
-            true => Ok(site),
-            false => Err(io::Error::other(format!("{front} does not start:\n{}", site.log()))),
-        }
+    pub(crate) fn start(front: &Front) -> io::Result<Self> {
+        starting::start(&front.to_string(), || Self::attempt(*front), Self::is_ready, Self::log)
     }
 
     fn attempt(front: Front) -> io::Result<Self> {
@@ -93,17 +81,13 @@ impl Site {
         self.process.log() + &file
     }
 
-    fn is_ready(&mut self) -> bool {
-        let deadline = Instant::now() + BOUND;
-        while Instant::now() < deadline && self.process.exited().is_none() {
-            // The secret tells that the server is this one.
-            let is_up = |request| self.try_ask(request).is_some_and(|answer| answer.status == 200);
-            if is_up(Request::clear("/")) && is_up(Request::tls("/")) {
-                return true;
-            }
-            thread::sleep(POLL);
+    fn is_ready(&mut self) -> Option<bool> {
+        if self.process.exited().is_some() {
+            return Some(false);
         }
-        false
+        // The secret tells that the server is this one.
+        let is_up = |request| self.try_ask(request).is_some_and(|answer| answer.status == 200);
+        (is_up(Request::clear("/")) && is_up(Request::tls("/"))).then_some(true)
     }
 }
 
@@ -130,5 +114,3 @@ fn make_certificates(dir: &Path) -> io::Result<()> {
     let [certificate, key] = both;
     fs::write(dir.join("both.pem"), certificate? + &key?)
 }
-
-const START_ATTEMPTS: usize = 5;
