@@ -18,9 +18,11 @@ mod foreground;
 mod process;
 mod server;
 mod site;
+#[path = "../servers/starting.rs"]
+mod starting;
 
 use std::process::ExitCode;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -30,6 +32,7 @@ use tokio::runtime::Runtime;
 use crate::client::{Answer, Request};
 use crate::server::Server;
 use crate::site::Site;
+use crate::starting::Lazy;
 
 /// Runs the applications.
 static RUNTIME: LazyLock<Runtime> =
@@ -38,7 +41,8 @@ static RUNTIME: LazyLock<Runtime> =
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let enabled = std::env::var("TOWER_FASTCGI_SERVERS").is_ok_and(|value| value == "1");
-    let sites: Vec<Arc<LazySite>> = Server::ALL.into_iter().map(LazySite::new).collect();
+    let sites: Vec<_> =
+        Server::ALL.into_iter().map(|server| Lazy::new(server, Site::start)).collect();
     let trials = sites.iter().flat_map(|site| trials(site, enabled)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     // `exit` runs no destructors, and the servers are to end before this process does.
@@ -46,12 +50,13 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(site: &Arc<LazySite>, enabled: bool) -> impl Iterator<Item = Trial> {
-    let apaches = APACHES.iter().filter(|_| site.server == Server::Apache);
+fn trials(site: &Arc<Lazy<Server, Site>>, enabled: bool) -> impl Iterator<Item = Trial> {
+    let apaches = APACHES.iter().filter(|_| site.front == Server::Apache);
     PROBES.iter().chain(apaches).map(move |&(name, probe)| {
-        let name = format!("{}::{name}", site.server.name());
+        let name = format!("{}::{name}", site.front.name());
         let site = site.clone();
-        Trial::test(name, move || site.run(probe)).with_ignored_flag(!enabled)
+        let ask = move || site.get().map(probe).map_err(Failed::from);
+        Trial::test(name, ask).with_ignored_flag(!enabled)
     })
 }
 
@@ -271,25 +276,6 @@ const FORGED: &[&str] = &[
     "API_USER: root",
     "Status: 200",
 ];
-
-/// A site that starts with the first probe that needs it.
-struct LazySite {
-    server: Server,
-    site: OnceLock<Result<Site, String>>,
-}
-
-impl LazySite {
-    fn new(server: Server) -> Arc<Self> {
-        Arc::new(Self { server, site: OnceLock::new() })
-    }
-
-    fn run(&self, probe: Probe) -> Result<(), Failed> {
-        let started = || Site::start(self.server).map_err(|error| error.to_string());
-        let site = self.site.get_or_init(started).as_ref()?;
-        probe(site);
-        Ok(())
-    }
-}
 
 impl Site {
     fn ask(&self, request: Request) -> Answer {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::app::Addresses;
 use crate::debian::{Debian, Place};
-use crate::example;
+use crate::{example, foreground};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Server {
@@ -46,27 +46,22 @@ impl Server {
     }
 
     pub(crate) fn command(self, wiring: &Wiring<'_>) -> io::Result<Command> {
-        let place = wiring.place;
-        let config = place.write("config", &wiring.config(self))?;
-        Ok(match self {
-            Self::Apache => {
-                let mut command = place.command("apache2");
-                command.args(["-d", &place.home(), "-f", &config, "-DFOREGROUND"]);
-                command
-            }
-            Self::Lighttpd(_) => {
-                let mut command = place.command("lighttpd");
-                command.args(["-D", "-f", &config]);
-                command
-            }
-        })
+        let config = wiring.place.write("config", &wiring.config(self))?;
+        let program = match self {
+            Self::Apache => "apache2",
+            Self::Lighttpd(_) => "lighttpd",
+        };
+        Ok(wiring.place.web_server(program, &config))
     }
 }
 
 impl Wiring<'_> {
     fn config(&self, server: Server) -> String {
         match server {
-            Server::Apache => self.fill(APACHE) + &self.apache() + &self.example("apache"),
+            Server::Apache => {
+                let main = foreground::apache(MODULES) + APACHE;
+                self.fill(&main) + &self.apache() + &self.example("apache")
+            }
             Server::Lighttpd(_) => {
                 self.fill(LIGHTTPD) + &self.lighttpd() + &self.example("lighttpd")
             }
@@ -142,24 +137,11 @@ impl Wiring<'_> {
     }
 }
 
+const MODULES: &str =
+    "authn_core authn_file authz_core authz_user auth_basic authnz_fcgi dir proxy proxy_fcgi";
+
 const APACHE: &str = r#"
-ServerName localhost
-PidFile DIR/pid
-Mutex file:DIR
-ErrorLog DIR/error.log
 LogLevel info
-User www-data
-Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authn_core_module /usr/lib/apache2/modules/mod_authn_core.so
-LoadModule authn_file_module /usr/lib/apache2/modules/mod_authn_file.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
-LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
-LoadModule authnz_fcgi_module /usr/lib/apache2/modules/mod_authnz_fcgi.so
-LoadModule dir_module /usr/lib/apache2/modules/mod_dir.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
 Listen LISTEN_IP:PORT
 DocumentRoot DIR/www
 DirectoryIndex index.html

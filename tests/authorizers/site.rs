@@ -14,7 +14,7 @@ use crate::client::{Answer, Request};
 use crate::debian::Place;
 use crate::process::{POLL, Process, free_address};
 use crate::server::{Server, Wiring};
-use crate::{BOUND, RUNTIME, app, example};
+use crate::{BOUND, RUNTIME, app, example, starting};
 
 /// Dropping it ends the server.
 pub(crate) struct Site {
@@ -27,19 +27,8 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts the server, on another port if someone was faster.
-    pub(crate) fn start(server: Server) -> io::Result<Self> {
-        let mut site = Self::attempt(server)?;
-        for _ in 1..START_ATTEMPTS {
-            if site.is_ready() {
-                return Ok(site);
-            }
-            site = Self::attempt(server)?;
-        }
-        match site.is_ready() {
-            true => Ok(site),
-            false => Err(io::Error::other(format!("{server:?} does not start:\n{}", site.log()))),
-        }
+    pub(crate) fn start(server: &Server) -> io::Result<Self> {
+        starting::start(server.name(), || Self::attempt(*server), Self::is_ready, Self::log)
     }
 
     fn attempt(server: Server) -> io::Result<Self> {
@@ -85,15 +74,11 @@ impl Site {
         self.process.log() + &file
     }
 
-    fn is_ready(&mut self) -> bool {
-        let deadline = Instant::now() + BOUND;
-        while Instant::now() < deadline && self.process.exited().is_none() {
-            if self.try_ask(Request::clear("/app/allow")).is_some() {
-                return true;
-            }
-            thread::sleep(POLL);
+    fn is_ready(&mut self) -> Option<bool> {
+        if self.process.exited().is_some() {
+            return Some(false);
         }
-        false
+        self.try_ask(Request::clear("/app/allow")).map(|_| true)
     }
 }
 
@@ -147,5 +132,3 @@ const NAMES: [&str; 13] = [
     "index.html",
     "user",
 ];
-
-const START_ATTEMPTS: usize = 5;
