@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::Query;
@@ -14,6 +14,7 @@ use libtest_mimic::{Failed, Trial};
 use crate::RUNTIME;
 use crate::client::{Answer, ask};
 use crate::front::{Front, Running, Way};
+use crate::starting::Lazy;
 
 /// All headers, all servers, and what became of them. Nothing of it is configured.
 pub(crate) struct Answers {
@@ -21,10 +22,7 @@ pub(crate) struct Answers {
     found: Mutex<HashMap<(String, &'static str), Becomes>>,
 }
 
-struct LazyFront {
-    front: Front,
-    running: OnceLock<Result<Running, String>>,
-}
+type LazyFront = Lazy<Front, Running>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Becomes {
@@ -62,7 +60,7 @@ async fn say(Query(said): Query<HashMap<String, String>>) -> (HeaderMap, &'stati
 
 impl Answers {
     pub(crate) fn new() -> Arc<Self> {
-        let lazy = |front| Arc::new(LazyFront { front, running: OnceLock::new() });
+        let lazy = |front| Lazy::new(front, start);
         let fronts = Front::all().into_iter().map(lazy).collect();
         Arc::new(Self { fronts, found: Mutex::default() })
     }
@@ -114,20 +112,19 @@ impl Answers {
 
 impl LazyFront {
     fn say(&self, name: &str, value: &str) -> Result<Becomes, Failed> {
-        let start = || Self::start(&self.front).map_err(|error| error.to_string());
-        let running = self.running.get_or_init(start).as_ref()?;
+        let running = self.get()?;
         let value = value.replace("FILE", &running.path(FILE));
         let query: String = url_encoded(&value);
         let request = Request::get(format!("/say?{name}={query}"));
         let answer = RUNTIME.block_on(ask(running.address(Way::FastCgi), request));
         Ok(Becomes::of(&answer, name, &value))
     }
+}
 
-    fn start(front: &Front) -> io::Result<Running> {
-        let running = Running::start(front)?;
-        running.write(FILE, SECRET)?;
-        Ok(running)
-    }
+fn start(front: &Front) -> io::Result<Running> {
+    let running = Running::start(front)?;
+    running.write(FILE, SECRET)?;
+    Ok(running)
 }
 
 impl Becomes {

@@ -1,6 +1,7 @@
 //! A client that sends what it is given.
 
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 
 use bytes::Bytes;
 use http::request::Builder;
@@ -40,6 +41,19 @@ pub(crate) async fn ask(server: SocketAddr, request: Builder) -> Answer {
         Answer { status: head.status, headers: head.headers, body }
     };
     timeout(BOUND, exchange).await.expect("an answer in time")
+}
+
+/// Whether something behind this address answers the request with a success.
+pub(crate) fn is_answered(address: SocketAddr, line: &str) -> bool {
+    let ask = || -> io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(BOUND))?;
+        stream.write_all(format!("{line}\r\nHost: app\r\n\r\n").as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.get(8..12) == Some(b" 200"))
 }
 
 /// Where the client is. All of 127.0.0.0/8 is this machine.

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use crate::debian::{Debian, Place};
 use crate::process::{Process, free_address};
-use crate::{app, site};
+use crate::program::Program;
+use crate::{app, client, foreground, starting};
 
 /// How the application is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Way {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Program {
+pub(crate) enum Server {
     Nginx,
     Caddy,
     Apache,
@@ -35,14 +35,13 @@ pub(crate) enum Program {
 /// A server of a release.
 #[derive(Debug, Clone)]
 pub(crate) struct Front {
-    pub(crate) program: Program,
-    debian: Debian,
-    version: Option<String>,
+    pub(crate) server: Server,
+    program: Program,
 }
 
 impl Front {
     pub(crate) fn all() -> Vec<Self> {
-        use {Debian::*, Program::*};
+        use {Debian::*, Server::*};
         [
             (Nginx, Bookworm),
             (Nginx, Trixie),
@@ -53,10 +52,7 @@ impl Front {
             (Lighttpd, Bookworm),
             (Lighttpd, Trixie),
         ]
-        .map(|(program, debian)| {
-            let version = site::version(debian, program.name());
-            Self { program, debian, version }
-        })
+        .map(|(server, debian)| Self { server, program: Program::find(server.program(), debian) })
         .into()
     }
 }
@@ -64,11 +60,7 @@ impl Front {
 /// As in `nginx-1.22`.
 impl fmt::Display for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.program.name().trim_end_matches('2');
-        match &self.version {
-            Some(version) => write!(f, "{name}-{version}"),
-            None => write!(f, "{name}-of-{:?}", self.debian),
-        }
+        f.write_str(&self.program.to_string().replace("apache2", "apache"))
     }
 }
 
@@ -82,7 +74,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(front: &Front) -> io::Result<Self> {
-        site::start(&front.to_string(), || Self::attempt(front), Self::is_ready, Self::log)
+        starting::start(&front.to_string(), || Self::attempt(front), Self::is_ready, Self::log)
     }
 
     /// Where clients connect to.
@@ -101,14 +93,14 @@ impl Running {
     }
 
     fn attempt(front: &Front) -> io::Result<Self> {
-        let place = Place::new(front.debian)?;
+        let place = Place::new(front.program.debian)?;
         let listens = [free_address()?, free_address()?, free_address()?];
         let (http, fastcgi) = (app::start_http()?, app::start_fastcgi()?);
-        let program = front.program;
+        let server = front.server;
         let ways = Way::ALL.map(|way| {
             let application = if way == Way::FastCgi { fastcgi } else { http };
             let listen = listens[way as usize];
-            program
+            server
                 .config(way)
                 .replace("NAME", &format!("{way:?}"))
                 .replace("LISTEN_IP", &listen.ip().to_string())
@@ -117,9 +109,9 @@ impl Running {
                 .replace("APPLICATION_PORT", &application.port().to_string())
                 .replace("APPLICATION", &application.to_string())
         });
-        let main = program.main().replace("WAYS", &ways.concat()).replace("DIR", &place.home());
+        let main = server.main(&ways.concat()).replace("DIR", &place.home());
         let config = place.write("config", &main)?;
-        let mut command = program.command(&place, &config);
+        let mut command = place.web_server(server.program(), &config);
         let process = Process::spawn(&mut command, &place.dir().join("log"))?;
         Ok(Self { listens, process, place })
     }
@@ -128,7 +120,8 @@ impl Running {
         if self.process.exited().is_some() {
             return Some(false);
         }
-        self.listens.iter().all(|&listen| site::answers(listen, "GET /0 HTTP/1.0")).then_some(true)
+        let is_up = |&listen: &SocketAddr| client::is_answered(listen, "GET /0 HTTP/1.0");
+        self.listens.iter().all(is_up).then_some(true)
     }
 
     fn log(&self) -> String {
@@ -137,8 +130,8 @@ impl Running {
     }
 }
 
-impl Program {
-    fn name(self) -> &'static str {
+impl Server {
+    fn program(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
@@ -148,30 +141,13 @@ impl Program {
         }
     }
 
-    fn command(self, place: &Place, config: &str) -> Command {
-        let mut command = place.command(self.name());
-        let home = place.home();
+    fn main(self, ways: &str) -> String {
         match self {
-            Self::Nginx => command.args(["-p", &home, "-c", config, "-e", "stderr"]),
-            Self::Caddy => {
-                let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
-                command.envs(homes.map(|name| (name, home.clone())));
-                command.args(["run", "--adapter", "caddyfile", "--config", config])
-            }
-            Self::Apache => command.args(["-d", &home, "-f", config, "-DFOREGROUND"]),
-            Self::Haproxy => command.args(["-db", "-f", config]),
-            Self::Lighttpd => command.args(["-D", "-f", config]),
-        };
-        command
-    }
-
-    fn main(self) -> &'static str {
-        match self {
-            Self::Nginx => NGINX,
-            Self::Caddy => CADDY,
-            Self::Apache => APACHE,
-            Self::Haproxy => HAPROXY,
-            Self::Lighttpd => LIGHTTPD,
+            Self::Nginx => foreground::nginx(ways),
+            Self::Caddy => foreground::CADDY.to_owned() + ways,
+            Self::Apache => foreground::apache(MODULES) + ways,
+            Self::Haproxy => HAPROXY.to_owned() + ways,
+            Self::Lighttpd => LIGHTTPD.to_owned() + ways,
         }
     }
 
@@ -190,23 +166,6 @@ impl Program {
         }
     }
 }
-
-const NGINX: &str = "
-daemon off;
-master_process off;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    fastcgi_temp_path DIR/fastcgi;
-    proxy_temp_path DIR/proxy;
-    scgi_temp_path DIR/scgi;
-    uwsgi_temp_path DIR/uwsgi;
-WAYS
-}
-";
 
 const NGINX_BARE: &str = "
     server {
@@ -247,15 +206,6 @@ const NGINX_FASTCGI: &str = "
     }
 ";
 
-const CADDY: &str = "
-{
-	admin off
-	auto_https off
-	grace_period 1s
-}
-WAYS
-";
-
 const CADDY_BARE: &str = "
 http://:LISTEN_PORT {
 	bind LISTEN_IP
@@ -284,22 +234,8 @@ http://:LISTEN_PORT {
 }
 ";
 
-const APACHE: &str = "
-ServerName localhost
-PidFile DIR/pid
-Mutex file:DIR
-ErrorLog DIR/error.log
-User www-data
-Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-LoadModule headers_module /usr/lib/apache2/modules/mod_headers.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
-WAYS
-";
+/// Of Apache.
+const MODULES: &str = "authz_core env headers proxy proxy_http proxy_fcgi";
 
 const APACHE_BARE: &str = "
 Listen LISTEN
@@ -336,7 +272,6 @@ defaults
 fcgi-app app
     docroot /
     set-param TENANT blue
-WAYS
 ";
 
 const HAPROXY_BARE: &str = "
@@ -367,7 +302,6 @@ server.modules = ( "mod_setenv", "mod_proxy", "mod_fastcgi" )
 server.document-root = "DIR"
 server.errorlog = "DIR/error.log"
 server.bind = "/DIR/unused.sock"
-WAYS
 "#;
 
 const LIGHTTPD_BARE: &str = r#"

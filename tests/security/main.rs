@@ -14,14 +14,16 @@ mod confusion;
 mod debian;
 mod desync;
 #[path = "../servers/foreground.rs"]
-#[allow(dead_code)]
 mod foreground;
 mod front;
 mod page;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
-mod site;
+#[path = "../servers/program.rs"]
+mod program;
+#[path = "../servers/starting.rs"]
+mod starting;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;

@@ -5,14 +5,15 @@ mod questions;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use http::{HeaderName, HeaderValue, Request};
 use libtest_mimic::{Failed, Trial};
 
 pub(crate) use self::questions::{Ask, QUESTIONS, Question, connected};
 use crate::client::CLIENT;
-use crate::front::{Front, Program, Running, Way};
+use crate::front::{Front, Running, Server, Way};
+use crate::starting::Lazy;
 use crate::{RUNTIME, client};
 
 /// All questions, all servers, and whom the applications believed.
@@ -21,11 +22,7 @@ pub(crate) struct Confusion {
     found: Mutex<HashMap<(String, usize), [Believed; 3]>>,
 }
 
-/// A server that starts with the first question.
-struct LazyFront {
-    front: Front,
-    running: OnceLock<Result<Running, String>>,
-}
+type LazyFront = Lazy<Front, Running>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Believed {
@@ -41,7 +38,7 @@ enum Believed {
 
 impl Confusion {
     pub(crate) fn new() -> Arc<Self> {
-        let lazy = |front| Arc::new(LazyFront { front, running: OnceLock::new() });
+        let lazy = |front| Lazy::new(front, Running::start);
         let fronts = Front::all().into_iter().map(lazy).collect();
         Arc::new(Self { fronts, found: Mutex::default() })
     }
@@ -85,8 +82,7 @@ impl Confusion {
 
 impl LazyFront {
     fn ask(&self, number: usize) -> Result<[Believed; 3], Failed> {
-        let start = || Running::start(&self.front).map_err(|error| error.to_string());
-        let running = self.running.get_or_init(start).as_ref()?;
+        let running = self.get()?;
         let believed = Way::ALL.map(|way| {
             let answer = RUNTIME.block_on(ask(running.address(way), number));
             Believed::of(&answer, &QUESTIONS[number])
@@ -141,7 +137,7 @@ fn check(
     if fastcgi != expected {
         return Err(format!("over FastCGI: {fastcgi:?}").into());
     }
-    let passes = front.program == Program::Nginx && !question.name.contains("X_Real_IP");
+    let passes = front.server == Server::Nginx && !question.name.contains("X_Real_IP");
     if passes && bare != Believed::Client {
         return Err(format!("over HTTP: {bare:?}").into());
     }

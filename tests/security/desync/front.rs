@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -11,7 +10,8 @@ use super::backends::{Backend, Kind};
 use super::witness::{PATIENCE, Seen};
 use crate::debian::{Debian, Place};
 use crate::process::{Process, free_address};
-use crate::site;
+use crate::program::Program;
+use crate::{client, foreground, starting};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -23,40 +23,24 @@ pub(crate) enum Family {
 #[derive(Debug, Clone)]
 pub(crate) struct Front {
     pub(crate) family: Family,
-    debian: Debian,
-    /// None if it is not installed.
-    version: Option<String>,
+    program: Program,
 }
 
 impl Front {
     pub(crate) fn all() -> Vec<Self> {
         let families = [Family::Nginx, Family::Haproxy].into_iter();
-        let in_each = |family: Family| Debian::ALL.map(move |debian| Self::find(family, debian));
-        families.flat_map(in_each).collect()
-    }
-
-    fn find(family: Family, debian: Debian) -> Self {
-        Self { family, debian, version: site::version(debian, family.program()) }
-    }
-
-    fn command(&self, place: &Place, wiring: &str) -> io::Result<Command> {
-        let config = place.write("config", wiring)?;
-        let mut command = place.command(self.family.program());
-        match self.family {
-            Family::Nginx => command.args(["-p", &place.home(), "-c", &config, "-e", "stderr"]),
-            Family::Haproxy => command.args(["-db", "-f", &config]),
+        let find = |family: Family, debian| Self {
+            family,
+            program: Program::find(family.program(), debian),
         };
-        Ok(command)
+        families.flat_map(|family| Debian::ALL.map(|debian| find(family, debian))).collect()
     }
 }
 
 /// As in `nginx-1.22`.
 impl fmt::Display for Front {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.version {
-            Some(version) => write!(f, "{}-{version}", self.family.program()),
-            None => write!(f, "{}-of-{:?}", self.family.program(), self.debian),
-        }
+        write!(f, "{}", self.program)
     }
 }
 
@@ -65,6 +49,13 @@ impl Family {
         match self {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
+        }
+    }
+
+    fn main(self, ways: &str) -> String {
+        match self {
+            Self::Nginx => foreground::nginx(&format!("{NGINX}{ways}")),
+            Self::Haproxy => HAPROXY.to_owned() + ways,
         }
     }
 
@@ -101,32 +92,31 @@ pub(crate) struct Way {
 
 impl Running {
     pub(crate) fn start(front: &Front) -> io::Result<Self> {
-        site::start(&front.to_string(), || Self::attempt(front), Self::is_ready, Self::log)
+        starting::start(&front.to_string(), || Self::attempt(front), Self::is_ready, Self::log)
     }
 
     fn attempt(front: &Front) -> io::Result<Self> {
-        let place = Place::new(front.debian)?;
+        let place = Place::new(front.program.debian)?;
         let ways: io::Result<Vec<Way>> = Kind::ALL.into_iter().map(Way::new).collect();
         let ways = ways?;
-        let main = match front.family {
-            Family::Nginx => NGINX,
-            Family::Haproxy => HAPROXY,
-        };
-        let wiring: String = ways.iter().map(|way| front.family.config(way)).collect();
-        let wiring = main
-            .replace("WAYS", &wiring)
+        let family = front.family;
+        let wiring: String = ways.iter().map(|way| family.config(way)).collect();
+        let main = family
+            .main(&wiring)
             .replace("DIR", &place.home())
             .replace("PATIENCE", &format!("{}ms", PATIENCE.as_millis()));
-        let mut command = front.command(&place, &wiring)?;
+        let config = place.write("config", &main)?;
+        let mut command = place.web_server(family.program(), &config);
         let process = Process::spawn(&mut command, &place.dir().join("log"))?;
-        Ok(Self { family: front.family, ways, process, place })
+        Ok(Self { family, ways, process, place })
     }
 
     fn is_ready(&mut self) -> Option<bool> {
         if self.process.exited().is_some() {
             return Some(false);
         }
-        self.ways.iter().all(|way| site::answers(way.http1, "GET / HTTP/1.0")).then_some(true)
+        let is_up = |way: &Way| client::is_answered(way.http1, "GET / HTTP/1.0");
+        self.ways.iter().all(is_up).then_some(true)
     }
 
     fn log(&self) -> String {
@@ -189,28 +179,13 @@ fn from_hex(text: &str) -> Vec<u8> {
 }
 
 const NGINX: &str = r#"
-daemon off;
-master_process off;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    client_body_temp_path DIR/body;
-    fastcgi_temp_path DIR/fastcgi;
-    proxy_temp_path DIR/proxy;
-    scgi_temp_path DIR/scgi;
-    uwsgi_temp_path DIR/uwsgi;
-
     log_format meant escape=json '{"way":"$server_name","status":"$status","id":"$request_id","method":"$request_method","target":"$request_uri","body":"$request_body"}';
-    access_log DIR/meant meant;
     client_header_timeout PATIENCE;
     client_body_timeout PATIENCE;
     keepalive_timeout PATIENCE;
     lingering_timeout PATIENCE;
     proxy_read_timeout 2s;
     fastcgi_read_timeout 2s;
-WAYS
-}
 "#;
 
 /// With the lines that the documentation of nginx has for connections that are kept, and for WebSocket.
@@ -224,6 +199,7 @@ const NGINX_HTTP: &str = "
         server_name NAME;
         listen HTTP1;
         listen HTTP2 http2;
+        access_log DIR/meant meant;
         proxy_http_version 1.1;
         proxy_set_header Connection \"\";
         proxy_set_header X-Front $request_id;
@@ -254,6 +230,7 @@ const NGINX_FASTCGI: &str = "
         server_name NAME;
         listen HTTP1;
         listen HTTP2 http2;
+        access_log DIR/meant meant;
         fastcgi_keep_conn on;
         include /etc/nginx/fastcgi_params;
         fastcgi_param FRONT_ID $request_id;
@@ -289,7 +266,6 @@ defaults
     timeout http-request PATIENCE
     timeout http-keep-alive PATIENCE
     timeout tunnel PATIENCE
-WAYS
 "#;
 
 const HAPROXY_HTTP: &str = "

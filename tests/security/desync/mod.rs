@@ -15,7 +15,7 @@ mod witness;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -30,6 +30,7 @@ use self::payloads::{Payload, Wire};
 use self::verdict::Verdict;
 use self::witness::Seen;
 use crate::process::POLL;
+use crate::starting::Lazy;
 use crate::{BOUND, RUNTIME};
 
 /// All payloads, all servers, and what came out.
@@ -42,15 +43,12 @@ pub(crate) struct Desync {
 /// What each kind of backend made of it.
 type Row = Vec<(Kind, Verdict)>;
 
-/// A server that starts with the first payload. One payload at a time, so that each request is known to come from it.
-struct LazyFront {
-    front: Front,
-    running: OnceLock<Result<Mutex<Running>, String>>,
-}
+/// One payload at a time, so that each request is known to come from it.
+type LazyFront = Lazy<Front, Mutex<Running>>;
 
 impl Desync {
     pub(crate) fn new() -> Arc<Self> {
-        let lazy = |front| Arc::new(LazyFront { front, running: OnceLock::new() });
+        let lazy = |front| Lazy::new(front, |front| Running::start(front).map(Mutex::new));
         Arc::new(Self {
             payloads: payloads::all().into_iter().map(Arc::new).collect(),
             fronts: Front::all().into_iter().map(lazy).collect(),
@@ -108,11 +106,8 @@ impl Desync {
 
 impl LazyFront {
     fn judge(&self, payload: &Payload) -> Result<Row, Failed> {
-        let start =
-            || Running::start(&self.front).map(Mutex::new).map_err(|error| error.to_string());
-        let running = self.running.get_or_init(start).as_ref()?;
         // What failed with one payload says nothing of the next.
-        let running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.get()?.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(RUNTIME.block_on(async {
             join_all(running.ways.iter().map(|way| judge(&running, way, payload))).await
         }))
