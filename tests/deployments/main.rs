@@ -10,6 +10,8 @@ mod client_address;
 #[path = "../servers/web_servers/config.rs"]
 mod config;
 mod dns;
+#[path = "../servers/foreground.rs"]
+mod foreground;
 mod kubernetes;
 mod limits;
 mod load;

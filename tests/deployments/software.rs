@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::config::replace;
+use crate::foreground;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Software {
@@ -25,33 +26,23 @@ impl Software {
     pub(crate) fn command(self, dir: &Path, ip: IpAddr, site: &str) -> io::Result<Command> {
         let main = self.write(dir, ip, site)?;
         let mut command = Command::new(self.program());
-        match self {
-            Self::Nginx => {
-                command.arg("-p").arg(dir).arg("-c").arg(main).args(["-e", "stderr"]);
-            }
-            Self::Caddy => {
-                command.args(["run", "--adapter", "caddyfile", "--config"]).arg(main);
-                command.envs(["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"].map(|name| (name, dir)));
-            }
-            Self::Haproxy => {
-                command.args(["-W", "-db"]).arg("-f").arg(main);
-            }
-            Self::Apache => {
-                command.arg("-d").arg(dir).arg("-f").arg(main).arg("-DFOREGROUND");
-            }
-            Self::Lighttpd => {
-                command.arg("-D").arg("-f").arg(main);
-            }
+        if self == Self::Haproxy {
+            // Else nothing reads the configuration anew.
+            command.arg("-W");
         }
+        foreground::add_arguments(&mut command, self.program(), dir, main);
         Ok(command)
     }
 
     /// Writes the configuration, with what a distribution has around it. The path is that of the main file.
     pub(crate) fn write(self, dir: &Path, ip: IpAddr, site: &str) -> io::Result<PathBuf> {
         let main = match self {
-            Self::Nginx => NGINX.to_owned(),
-            Self::Caddy => CADDY.to_owned(),
-            Self::Apache => APACHE.to_owned(),
+            Self::Nginx => {
+                let main = foreground::nginx("    include DIR/site;");
+                replace(&main, "master_process off;", "worker_processes 2;")
+            }
+            Self::Caddy => replace(foreground::CADDY, "\tadmin off\n", CADDY) + "import DIR/site\n",
+            Self::Apache => foreground::apache(MODULES) + APACHE,
             Self::Haproxy | Self::Lighttpd => site.to_owned(),
         };
         fs::write(dir.join("site"), site)?;
@@ -110,53 +101,14 @@ impl Software {
     }
 }
 
-const NGINX: &str = "\
-daemon off;
-worker_processes 2;
-pid DIR/pid;
-error_log stderr notice;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIR/body;
-    fastcgi_temp_path DIR/fastcgi;
-    proxy_temp_path DIR/proxy;
-    scgi_temp_path DIR/scgi;
-    uwsgi_temp_path DIR/uwsgi;
-    include DIR/site;
-}
-";
+const CADDY: &str = "\tadmin unix/DIR/admin\n\tdefault_bind IP_ADDRESS\n";
 
-const CADDY: &str = "\
-{
-\tadmin unix/DIR/admin
-\tauto_https off
-\tdefault_bind IP_ADDRESS
-\tgrace_period 1s
-\tskip_install_trust
-}
-import DIR/site
-";
+/// Of Apache.
+const MODULES: &str =
+    "alias authz_core env http2 fcgid proxy proxy_fcgi remoteip socache_shmcb ssl";
 
 const APACHE: &str = "\
-PidFile DIR/pid
-Mutex file:DIR
-ErrorLog DIR/error.log
-User www-data
-Group www-data
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule env_module /usr/lib/apache2/modules/mod_env.so
-LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so
-LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
-LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so
-LoadModule proxy_fcgi_module /usr/lib/apache2/modules/mod_proxy_fcgi.so
-LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so
-LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
-LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
 FcgidIPCDir DIR/fcgid
 FcgidProcessTableFile DIR/fcgid-table
-ServerName localhost
 IncludeOptional DIR/site
 ";
