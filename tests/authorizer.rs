@@ -48,7 +48,7 @@ fn whatever_else_is_in_the_response_of_an_allow_stays_here() {
 
 #[test]
 fn an_allow_is_the_same_on_an_executor_and_to_any_method() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for method in ["GET", "HEAD", "POST", "PROPFIND"] {
             let (mut server, mut client) =
                 serve_with(&asked(), exec, App::new(|_| ready(leaking())));
@@ -88,7 +88,7 @@ fn a_denial_is_passed_on_with_its_status_headers_and_body() {
 /// Apache passes on what is in the same record as the head.
 #[test]
 fn a_denial_that_is_there_at_once_is_one_record() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (feed, body) = feed();
         let (latch, app) = App::fed_beside_parked("/fed", body, "");
         let app = app.clone().map_response(|mut response| {
@@ -97,11 +97,7 @@ fn a_denial_that_is_there_at_once_is_one_record() {
         });
         let mut builder = asked();
         builder.auto_date_header(false);
-        let tasks = Tasks::default();
-        let (mut server, mut client) = match exec {
-            Exec::InPlace => Server::new(&builder, tasks, app),
-            Exec::Spawned => Server::new(&builder.executor(tasks.clone()), tasks, app),
-        };
+        let (mut server, mut client) = serve_with(&builder, exec, app);
         latch.open();
         feed.send("not ");
         client.send([question("/fed").head(), question("/").id(2).head()].concat());
@@ -221,7 +217,7 @@ fn an_allow_counts_with_status_200_only() {
 
 #[test]
 fn an_error_and_a_panic_deny() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::fallible(|request: Request<Incoming>| async move {
             match request.uri().path() {
                 "/panic" => panic!("within the decision"),
@@ -281,7 +277,7 @@ fn a_denial_that_breaks_off_is_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_answer_within_10_seconds_denies() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let dropped = DropFlag::default();
         let app = App::new({
             let dropped = dropped.clone();
@@ -377,7 +373,7 @@ fn a_time_needs_a_timer() {
 fn an_aborted_question_is_denied() {
     let head = question("/").head();
     for sent in 1..=head.len() {
-        for exec in Exec::BOTH {
+        for exec in Exec::ALL {
             let (_, _latch, app) = App::parked();
             let mut builder = asked();
             builder.auto_date_header(false);

@@ -286,7 +286,7 @@ fn the_peers_close_fails_an_unfinished_body_that_lives_elsewhere() {
 fn with_half_close_a_complete_request_is_answered_after_the_peers_close() {
     let mut builder = builder();
     builder.half_close(true);
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for ids in [&[1][..], &[1, 2]] {
             let (_, latch, app) = App::parked();
             let (mut server, mut client) = serve_with(&builder, exec, app);
@@ -310,7 +310,7 @@ fn with_half_close_a_complete_request_is_answered_after_the_peers_close() {
 fn with_half_close_an_unfinished_body_fails_and_the_handler_may_still_answer() {
     let mut builder = builder();
     builder.half_close(true);
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (mut server, mut client) = serve_with(&builder, exec, App::echo());
         for id in [1, 2] {
             client.send(Ask::post("/", "").id(id).content_length(Some("10")).keep_conn().head());
@@ -425,7 +425,7 @@ fn a_reset_drops_a_streaming_body_within_one_poll() {
 
 #[test]
 fn a_write_that_fails_drops_everything_and_is_an_io_error() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (feed, app) = feeding();
         let (mut server, client) = serve_with(&builder(), exec, app);
         client.send(begin(9));
@@ -452,7 +452,7 @@ fn the_io_error_is_the_source() {
 
 #[test]
 fn a_dropped_connection_drops_all_it_owns_and_fails_bodies_elsewhere() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, _latch, app) = App::parked();
         let (mut server, client) = serve_with(&builder(), exec, app);
         client.send(begin(9));
@@ -489,7 +489,7 @@ fn a_dropped_connection_drops_a_handler_and_a_streaming_body() {
 
 #[test]
 fn an_error_of_the_service_is_a_500_and_the_connection_lives_on() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::fallible(|request: Request<Incoming>| async move {
             match request.uri().path() {
                 "/fails" => Err("a secret cause".into()),
@@ -523,7 +523,7 @@ fn an_error_of_poll_ready_is_a_500() {
 
 #[test]
 fn a_service_that_is_not_ready_for_one_request_does_not_stop_the_others() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let waiting: Arc<Mutex<(usize, Option<Waker>)>> = Arc::default();
         let app = App::hello().poll_ready_with({
             let waiting = waiting.clone();
@@ -552,7 +552,7 @@ fn a_service_that_is_not_ready_for_one_request_does_not_stop_the_others() {
 
 #[test]
 fn a_panic_before_the_head_is_a_500_and_harms_nobody_else() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for place in ["/call", "/future", "/drop"] {
             let (mut server, mut client) = serve_with(&builder(), exec, panicking());
             client.send(Ask::get("/waits").keep_conn());
@@ -587,7 +587,7 @@ fn a_panic_of_the_only_request_before_the_head_is_a_500_and_the_connection_lives
 
 #[test]
 fn a_panic_in_poll_ready_is_a_500_for_its_own_request() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let calls = Mutex::new(0);
         let app = App::hello().poll_ready_with(move |_| {
             let call = {
@@ -610,7 +610,7 @@ fn a_panic_in_poll_ready_is_a_500_for_its_own_request() {
 
 #[test]
 fn a_panic_in_the_drop_of_an_aborted_handler_harms_nobody() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request: Request<Incoming>| async move {
             if request.uri().path() == "/fine" {
                 return text("fine");
@@ -633,7 +633,7 @@ fn a_panic_in_the_drop_of_an_aborted_handler_harms_nobody() {
 
 #[test]
 fn a_panic_in_the_drop_of_a_handler_when_the_peer_closes_stays_within() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let flag = DropFlag::default();
         let app = App::new({
             let flag = flag.clone();
@@ -663,7 +663,7 @@ fn a_panic_in_the_drop_of_a_handler_when_the_peer_closes_stays_within() {
 
 #[test]
 fn a_panic_in_the_drop_of_a_response_extension_is_a_500_and_harms_nobody() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request: Request<Incoming>| {
             let mut response = text("fine");
             if request.uri().path() == "/bomb" {
@@ -683,7 +683,7 @@ fn a_panic_in_the_drop_of_a_response_extension_is_a_500_and_harms_nobody() {
 
 #[test]
 fn a_panic_in_the_drop_of_a_response_body_harms_nobody() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request: Request<Incoming>| {
             let body = if request.uri().path() == "/fine" { None } else { Some(DropBomb) };
             ready(Response::new(Bombed { _bomb: body, data: Some(Bytes::from("data")) }))
@@ -741,7 +741,7 @@ fn a_body_that_fails_at_its_first_frame_is_a_500_or_cut() {
 
 #[test]
 fn a_body_that_fails_beside_siblings_ends_when_its_length_shows_the_cut() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for panics in [false, true] {
             let (latch, feed, app) = feeding_beside_a_sibling(Some(100));
             let (mut server, mut client) = serve_with(&builder(), exec, app);
@@ -765,7 +765,7 @@ fn a_body_that_fails_beside_siblings_ends_when_its_length_shows_the_cut() {
 
 #[test]
 fn a_body_that_fails_beside_siblings_without_a_length_is_cut_when_they_are_answered() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for panics in [false, true] {
             let (latch, feed, app) = feeding_beside_a_sibling(None);
             let (mut server, mut client) = serve_with(&builder(), exec, app);
@@ -851,7 +851,7 @@ fn graceful_shutdown_ends_an_idle_connection_at_once_without_a_timer() {
 
 #[test]
 fn graceful_shutdown_lets_what_is_live_finish() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send([1, 2].into_iter().flat_map(|id| Ask::get("/").id(id).keep_conn()));
@@ -905,7 +905,7 @@ fn graceful_shutdown_twice_or_after_the_end_of_the_answers_is_harmless() {
 
 #[test]
 fn each_begin_is_ended_once_however_events_meet() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latch, feed, app) = feeding_beside_a_sibling(Some(4));
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(Ask::get("/sibling").keep_conn());

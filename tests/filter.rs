@@ -24,7 +24,7 @@ use tower_fastcgi::{Error, Incoming, Role};
 
 #[test]
 fn the_file_arrives_beside_the_body() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (mut server, mut client) = serve_with(&filters(), exec, joining());
         for id in [1, 2] {
             let ask = filter("4").id(id).param("FCGI_DATA_LAST_MOD", "86400");
@@ -130,7 +130,7 @@ fn a_length_that_is_no_number_is_a_bad_request() {
 
 #[test]
 fn an_abort_fails_both_streams() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, _latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&filters(), exec, app);
         client.send(filter("10").content_length(Some("10")).head());
@@ -337,7 +337,7 @@ fn the_file_may_be_read_first_if_both_fit_the_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_keeps_the_file_out_fails_after_30_seconds() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&timed(), exec, app);
         client.send(filter("4").content_length(None).head());

@@ -98,7 +98,7 @@ fn an_oversized_request_with_a_body_is_answered_though_its_body_still_comes() {
 
 #[test]
 fn an_oversized_request_leaves_a_sibling_alone() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(Ask::get("/").id(5).keep_conn());
@@ -181,7 +181,7 @@ async fn a_trickle_of_params_does_not_prolong_the_time() {
 
 #[tokio::test(start_paused = true)]
 async fn params_that_take_too_long_leave_a_sibling_alone() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&timed(), exec, app);
         client.send(Ask::get("/").keep_conn());
@@ -198,7 +198,7 @@ async fn params_that_take_too_long_leave_a_sibling_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn with_half_close_params_that_never_end_leave_a_sibling_alone() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let mut builder = timed();
         builder.half_close(true);
         let (_, latch, app) = App::parked();
@@ -217,7 +217,7 @@ async fn with_half_close_params_that_never_end_leave_a_sibling_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn params_that_wait_behind_an_unread_body_are_not_late() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_seen, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&timed(), exec, app);
         let mut second: Vec<_> = Ask::get("/").id(2).keep_conn().into_iter().collect();
@@ -415,7 +415,7 @@ async fn a_shutdown_that_never_comes_back_ends_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stalls_its_siblings_for_30_seconds_fails_and_they_go_on() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&timed(), exec, app);
         for id in [1, 2] {
@@ -442,7 +442,7 @@ async fn a_body_that_stalls_its_siblings_for_30_seconds_fails_and_they_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn as_many_stalled_bodies_fail_as_it_takes_to_read_on_for_a_while() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, _latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&timed(), exec, app);
         let ids = 1..=40;

@@ -73,7 +73,7 @@ fn a_value_in_the_question_does_not_matter() {
 
 #[test]
 fn get_values_is_answered_at_once_while_a_handler_runs() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send([1, 2].into_iter().flat_map(|id| Ask::get("/").id(id).keep_conn()));

@@ -17,8 +17,8 @@ use http_body_util::Full;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use support::{
-    App, Ask, BoxError, CountingWake, Exec, Rec, Tasks, abort, begin, builder, bytes_of, data,
-    end_stdin, get_values, params, record, serve, stdin, text,
+    App, Ask, BoxError, CountingWake, Exec, Late, Rec, Tasks, abort, begin, builder, bytes_of,
+    data, end_stdin, get_values, params, record, serve, stdin, text,
 };
 use tower_fastcgi::record::{Decoder, Pairs};
 use tower_fastcgi::roles::FilterData;
@@ -226,20 +226,19 @@ fn refused_requests_of_a_peer_that_never_reads_are_bounded() {
 #[test]
 fn an_endless_response_to_a_peer_that_never_reads_is_bounded() {
     let _alone = alone();
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for requests in [1_u16, 100] {
             let app = App::new(|_| ready(Response::new(Endless(1024))));
             let mut hose = Hose::new(vec![get_values(&[])]);
             hose.first = bytes_of((1..=requests).flat_map(|id| Ask::get("/").id(id)));
             let tasks = Tasks::default();
+            let spawning = builder().executor(tasks.clone());
+            // Each task is some frames ahead, about one record.
+            let most = isize::try_from(requests).unwrap() * 64 * 1024 + (1 << 20);
             match exec {
                 Exec::InPlace => assert_bounded(hose, app, 1 << 20),
-                Exec::Spawned => {
-                    let builder = builder().executor(tasks.clone());
-                    // Each task is some frames ahead, about one record.
-                    let most = isize::try_from(requests).unwrap() * 64 * 1024 + (1 << 20);
-                    drive(builder.serve_connection(hose, app), &tasks, most);
-                }
+                Exec::Spawned => drive(spawning.serve_connection(hose, app), &tasks, most),
+                Exec::Late => drive(spawning.serve_connection(hose, Late::new(app)), &tasks, most),
             }
         }
     }

@@ -24,7 +24,7 @@ use tower_fastcgi::Incoming;
 
 #[test]
 fn requests_whose_records_are_interleaved_each_get_their_own_body_back() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (mut server, mut client) = serve_with(&builder(), exec, App::echo());
         let ids = [1, 2, 77, 65_535];
         let bodies = ids.map(|id| vec![id as u8; 10_000 + usize::from(id)]);
@@ -53,7 +53,7 @@ fn requests_whose_records_are_interleaved_each_get_their_own_body_back() {
 
 #[test]
 fn responses_come_in_the_order_in_which_they_are_ready() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         let ids = [1, 2, 3, 4];
@@ -71,7 +71,7 @@ fn responses_come_in_the_order_in_which_they_are_ready() {
 
 #[test]
 fn a_request_is_answered_while_another_waits_on_the_same_connection() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(Ask::get("/1").keep_conn());
@@ -90,7 +90,7 @@ fn a_request_is_answered_while_another_waits_on_the_same_connection() {
 
 #[test]
 fn two_endless_bodies_take_turns() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         for frame in [100, 8 * 1024, 100 * 1024] {
             let app = App::new(move |_| ready(Response::new(Endless { frame })));
             let (mut server, mut client) = serve_with(&builder(), exec, app);
@@ -115,7 +115,7 @@ fn two_endless_bodies_take_turns() {
 
 #[test]
 fn a_giant_frame_does_not_starve_a_sibling_that_streams() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let giant = Bytes::from(vec![b'g'; 16 << 20]);
         let app = App::new(move |request: Request<Incoming>| {
             let body = match request.uri().path() {
@@ -143,7 +143,7 @@ fn a_giant_frame_does_not_starve_a_sibling_that_streams() {
 
 #[test]
 fn a_giant_frame_does_not_hold_up_the_whole_answer_of_a_sibling() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let giant = Bytes::from(vec![b'g'; 16 << 20]);
         let app = App::new(move |request: Request<Incoming>| {
             let body = match request.uri().path() {
@@ -168,7 +168,7 @@ fn a_giant_frame_does_not_hold_up_the_whole_answer_of_a_sibling() {
 
 #[test]
 fn a_request_that_begins_while_a_giant_frame_is_on_its_way_is_answered_before_its_end() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let giant = Bytes::from(vec![b'g'; 16 << 20]);
         let app = App::new(move |request: Request<Incoming>| {
             let body = match request.uri().path() {
@@ -191,7 +191,7 @@ fn a_request_that_begins_while_a_giant_frame_is_on_its_way_is_answered_before_it
 
 #[test]
 fn the_101st_request_at_a_time_is_answered_503_and_disturbs_nobody() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send((1..=100).flat_map(|id| Ask::get("/").id(id).keep_conn()));
@@ -216,7 +216,7 @@ fn the_101st_request_at_a_time_is_answered_503_and_disturbs_nobody() {
 
 #[test]
 fn an_end_makes_room_for_one_more_request() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         let mut builder = builder();
         builder.max_requests(2);
@@ -298,7 +298,7 @@ fn data_records_of_a_responder_are_ignored() {
 
 #[test]
 fn an_id_may_be_used_again_and_again_beside_a_sibling() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         latches.open(1);
         let (mut server, mut client) = serve_with(&builder(), exec, app);
@@ -317,7 +317,7 @@ fn an_id_may_be_used_again_and_again_beside_a_sibling() {
 
 #[test]
 fn a_request_without_keep_conn_ends_the_connection_once_its_siblings_are_answered() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(Ask::get("/1").keep_conn());
@@ -338,7 +338,7 @@ fn a_request_without_keep_conn_ends_the_connection_once_its_siblings_are_answere
 
 #[test]
 fn unread_bodies_stop_the_reading_at_the_budget_and_reading_them_lets_it_go_on() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, _latch, app) = App::parked();
         let (mut server, client) = serve_with(&builder(), exec, app);
         let heads: Vec<Rec> = [1, 2]
@@ -378,7 +378,7 @@ fn unread_bodies_stop_the_reading_at_the_budget_and_reading_them_lets_it_go_on()
 
 #[test]
 fn a_dropped_body_gives_its_share_of_the_budget_back() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, _latch, app) = App::parked();
         let (mut server, client) = serve_with(&builder(), exec, app);
         for id in [1, 2] {
@@ -418,7 +418,7 @@ fn the_budget_is_an_option() {
 
 #[test]
 fn abort_ends_one_request_and_leaves_the_others() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (latches, app) = latched();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(

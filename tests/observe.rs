@@ -75,7 +75,7 @@ fn an_answered_request_on_a_connection_that_closes() {
 
 #[test]
 fn two_requests_at_a_time_in_place_and_on_an_executor() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_requests, latch, app) = App::parked();
         let (log, mut server, client) = observed(exec, app);
         client.send(Ask::get("/").keep_conn());

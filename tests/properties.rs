@@ -133,7 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn exec() -> impl Strategy<Value = Exec> {
-    prop::sample::select(Exec::BOTH.to_vec())
+    prop::sample::select(Exec::ALL.to_vec())
 }
 
 impl Planned {

@@ -134,7 +134,7 @@ fn the_write_half_is_shut_before_the_input_is_drained() {
 
 #[test]
 fn complete_siblings_are_still_answered_after_the_error() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send([1, 2].into_iter().flat_map(|id| Ask::get("/").id(id).keep_conn()));
@@ -154,7 +154,7 @@ fn complete_siblings_are_still_answered_after_the_error() {
 
 #[test]
 fn a_sibling_whose_body_can_no_longer_come_does_not_hold_the_end_up() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let seen = Sink::default();
         let app = App::new({
             let seen = seen.clone();
@@ -198,7 +198,7 @@ fn nothing_that_comes_after_the_error_is_believed() {
 
 #[test]
 fn nothing_that_comes_after_the_error_is_believed_while_siblings_are_answered() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send(Ask::get("/").keep_conn());

@@ -129,7 +129,7 @@ fn script() -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn exec() -> impl Strategy<Value = Exec> {
-    prop::sample::select(Exec::BOTH.to_vec())
+    prop::sample::select(Exec::ALL.to_vec())
 }
 
 /// The test's hold on one request's handler.

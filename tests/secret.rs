@@ -5,8 +5,8 @@ mod support;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use support::{
-    App, Ask, Client, Exec, Server, Sink, Tasks, builder, end_params, end_stdin, pairs, params,
-    text,
+    App, Ask, Client, Exec, Server, Sink, builder, end_params, end_stdin, pairs, params,
+    serve_with, text,
 };
 use tower::ServiceExt;
 use tower_fastcgi::Params;
@@ -148,17 +148,13 @@ fn connection(exec: Exec) -> (Sink<String>, Server, Client) {
             async { text("in") }
         }
     }));
-    let tasks = Tasks::default();
-    let (server, client) = match exec {
-        Exec::InPlace => Server::new(&builder(), tasks, app),
-        Exec::Spawned => Server::new(&builder().executor(tasks.clone()), tasks, app),
-    };
+    let (server, client) = serve_with(&builder(), exec, app);
     (seen, server, client)
 }
 
 #[test]
 fn a_sibling_with_the_secret_opens_for_itself_only() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (seen, mut server, mut client) = connection(exec);
         let right = Ask::get("/right").id(1).keep_conn().param("APP_SECRET", SECRET);
         let none = Ask::get("/none").id(2).keep_conn();

@@ -24,8 +24,8 @@ use tower_service::Service;
 
 #[test]
 fn each_request_gets_a_clone_that_is_asked_whether_it_is_ready_and_then_called_once() {
-    for exec in Exec::BOTH {
-        let (mut server, mut client) = serve_any(exec, Strict::default());
+    for exec in Exec::ALL {
+        let (mut server, mut client) = serve_with(&builder(), exec, Strict::default());
         client.send(begin(9).keep_conn());
         for id in [1, 2, 1, 3] {
             client.send(Ask::get("/").id(id).keep_conn());
@@ -46,39 +46,43 @@ fn in_place_neither_the_service_nor_its_future_nor_its_bodies_need_be_send() {
 
 #[test]
 fn a_panic_of_the_services_clone_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
-        let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::Clone });
+    for exec in Exec::ALL {
+        let (mut server, mut client) =
+            serve_with(&builder(), exec, Fragile { panics: Panics::Clone });
         assert_survives(&mut server, &mut client);
     }
 }
 
 #[test]
 fn a_panic_of_a_bodys_size_hint_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
-        let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::SizeHint });
+    for exec in Exec::ALL {
+        let (mut server, mut client) =
+            serve_with(&builder(), exec, Fragile { panics: Panics::SizeHint });
         assert_survives(&mut server, &mut client);
     }
 }
 
 #[test]
 fn a_panic_of_a_bodys_is_end_stream_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
-        let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::IsEndStream });
+    for exec in Exec::ALL {
+        let (mut server, mut client) =
+            serve_with(&builder(), exec, Fragile { panics: Panics::IsEndStream });
         assert_survives(&mut server, &mut client);
     }
 }
 
 #[test]
 fn a_panic_of_a_frames_data_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
-        let (mut server, mut client) = serve_any(exec, Fragile { panics: Panics::Chunk });
+    for exec in Exec::ALL {
+        let (mut server, mut client) =
+            serve_with(&builder(), exec, Fragile { panics: Panics::Chunk });
         assert_survives(&mut server, &mut client);
     }
 }
 
 #[test]
 fn a_panic_of_an_errors_text_or_drop_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::fallible(|request: Request<Incoming>| async move {
             match request.uri().path() {
                 "/fine" => Ok(text("fine")),
@@ -100,7 +104,7 @@ fn a_panic_of_an_errors_text_or_drop_harms_its_own_request_only() {
 
 #[test]
 fn a_panic_of_the_drop_of_a_responses_extension_harms_its_own_request_only() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request: Request<Incoming>| async move {
             let mut response = text("fine");
             if request.uri().path() != "/fine" {
@@ -194,7 +198,7 @@ fn a_task_that_the_executor_drops_is_a_500_and_the_connection_lives_on() {
 
 #[test]
 fn a_handler_that_answers_in_the_poll_in_which_it_is_aborted_ends_once() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (_, latch, app) = App::parked();
         let (mut server, mut client) = serve_with(&builder(), exec, app);
         client.send([1, 2].into_iter().flat_map(|id| Ask::get("/").id(id).keep_conn()));
@@ -225,19 +229,6 @@ fn assert_survives(server: &mut Server, client: &mut Client) {
     client.send(Ask::get("/fine").id(3).keep_conn());
     server.run();
     assert_eq!(client.response(3).text(), "fine");
-}
-
-fn serve_any<S>(exec: Exec, service: S) -> (Server, Client)
-where
-    S: tower_fastcgi::server::HttpService + Send + 'static,
-    S::Future: Send,
-    S::ResBody: Send,
-{
-    let tasks = Tasks::default();
-    match exec {
-        Exec::InPlace => Server::new(&builder(), tasks, service),
-        Exec::Spawned => Server::new(&builder().executor(tasks.clone()), tasks, service),
-    }
 }
 
 /// A service that may be called only where it was found ready, and once.

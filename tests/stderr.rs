@@ -9,8 +9,7 @@ use std::task::Poll;
 use http::{Request, Response};
 use http_body_util::Full;
 use support::{
-    App, Ask, BoxError, Client, Exec, Latch, Record, Server, Sink, Tasks, builder, feed,
-    serve_with, text,
+    App, Ask, BoxError, Client, Exec, Latch, Record, Server, Sink, builder, feed, serve_with, text,
 };
 use tower::ServiceExt;
 use tower_fastcgi::Incoming;
@@ -74,7 +73,7 @@ fn it_is_off_unless_it_is_switched_on() {
 
 #[test]
 fn each_line_is_a_record_before_the_end() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request| {
             let stderr = stderr(&request);
             async move {
@@ -111,7 +110,7 @@ fn the_stream_is_ended_if_it_was_begun() {
 
 #[test]
 fn a_line_does_not_wait_for_the_response() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let handles = Sink::default();
         let latch = Latch::default();
         let app = App::new({
@@ -173,7 +172,7 @@ fn a_streaming_body_writes_between_its_frames() {
 
 #[test]
 fn siblings_have_their_own() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let app = App::new(|request: Request<Incoming>| {
             let stderr = stderr(&request);
             let path = request.uri().path().to_owned();
@@ -266,7 +265,7 @@ fn what_an_aborted_request_wrote_is_ended() {
 /// Its response failed in a way that only the end of the connection shows, which waits for a sibling.
 #[test]
 fn a_failed_request_writes_nothing_behind_the_end_of_its_stream() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let (feed, body) = feed();
         let (latch, app) = App::fed_beside_parked("/fed", body, "");
         let handles = Sink::default();
@@ -277,12 +276,7 @@ fn a_failed_request_writes_nothing_behind_the_end_of_its_stream() {
                 request
             }
         });
-        let builder = with_stderr(100);
-        let tasks = Tasks::default();
-        let (mut server, mut client) = match exec {
-            Exec::InPlace => Server::new(&builder, tasks, app),
-            Exec::Spawned => Server::new(&builder.executor(tasks.clone()), tasks, app),
-        };
+        let (mut server, mut client) = serve_with(&with_stderr(100), exec, app);
         client.send(
             [Ask::get("/fed").keep_conn().head(), Ask::get("/").id(2).keep_conn().head()].concat(),
         );
@@ -320,7 +314,7 @@ fn logging() -> App {
 
 #[test]
 fn warnings_and_errors_go_there_by_the_layer() {
-    for exec in Exec::BOTH {
+    for exec in Exec::ALL {
         let expected = [
             "WARN app: slow ms=1200 query=\"a\\\\nb\"\n",
             "ERROR app: \\u{1b}[31mred\\r\\n2026/11/22 [emerg] forged\n",

@@ -7,9 +7,9 @@ mod support;
 use libfuzzer_sys::fuzz_target;
 use support::{App, Exec, builder, serve_with};
 
-fuzz_target!(|input: (bool, u8, &[u8])| {
-    let (is_spawned, chunk, bytes) = input;
-    let exec = if is_spawned { Exec::Spawned } else { Exec::InPlace };
+fuzz_target!(|input: (u8, u8, &[u8])| {
+    let (exec, chunk, bytes) = input;
+    let exec = Exec::ALL[usize::from(exec) % Exec::ALL.len()];
     let (mut server, mut client) = serve_with(&builder(), exec, App::echo());
     for part in bytes.chunks(usize::from(chunk).max(1)) {
         client.send_bytes(part);

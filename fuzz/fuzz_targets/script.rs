@@ -31,9 +31,9 @@ enum Op {
     BreakWrites,
 }
 
-fuzz_target!(|input: (bool, u16, Vec<Op>)| {
-    let (is_spawned, limit, ops) = input;
-    let exec = if is_spawned { Exec::Spawned } else { Exec::InPlace };
+fuzz_target!(|input: (u8, u16, Vec<Op>)| {
+    let (exec, limit, ops) = input;
+    let exec = Exec::ALL[usize::from(exec) % Exec::ALL.len()];
     let mut builder = builder();
     builder.max_body_buf_size(limit.into()).max_send_buf_size(limit.into()).max_requests(3);
     builder.roles([Role::Responder, Role::Authorizer, Role::Filter]);

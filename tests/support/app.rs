@@ -10,6 +10,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
+use tower_fastcgi::server::HttpService;
 use tower_fastcgi::{Error, Incoming};
 use tower_service::Service;
 
@@ -141,6 +142,42 @@ impl Service<Request<Incoming>> for App {
 
     fn call(&mut self, request: Request<Incoming>) -> Reply {
         (self.handler)(request)
+    }
+}
+
+/// A service whose clones are not ready when they are asked for the first time, and at once woken to be asked again.
+pub struct Late<S> {
+    service: S,
+    was_asked: bool,
+}
+
+impl<S> Late<S> {
+    pub fn new(service: S) -> Self {
+        Self { service, was_asked: false }
+    }
+}
+
+impl<S: Clone> Clone for Late<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.service.clone())
+    }
+}
+
+impl<S: HttpService> Service<Request<Incoming>> for Late<S> {
+    type Response = Response<S::ResBody>;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if !std::mem::replace(&mut self.was_asked, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> S::Future {
+        self.service.call(request)
     }
 }
 

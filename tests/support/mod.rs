@@ -13,7 +13,7 @@ mod server;
 mod wire;
 
 pub use self::app::{
-    App, BoxError, DropFlag, DropGuard, Feed, FeedBody, Latch, Sink, feed, read_all,
+    App, BoxError, DropFlag, DropGuard, Feed, FeedBody, Latch, Late, Sink, feed, read_all,
     read_all_and_forget, text,
 };
 pub use self::client::{Client, Response};

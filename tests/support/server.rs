@@ -10,7 +10,7 @@ use tokio::task::coop::unconstrained;
 use tower_fastcgi::server::{Builder, Connection, ExchangeExec, HttpService};
 use tower_fastcgi::{Error, Result};
 
-use super::app::App;
+use super::app::{App, Late};
 use super::client::Client;
 use super::pipe::{Pipe, pipe};
 
@@ -27,12 +27,14 @@ pub struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exec {
     InPlace,
-    /// On an executor: [`Tasks`].
+    /// On an executor, [`Tasks`], unless their first turn, in place, answers them.
     Spawned,
+    /// All of it on that executor: the first turn gets nowhere, for the service is [`Late`].
+    Late,
 }
 
 impl Exec {
-    pub const BOTH: [Self; 2] = [Self::InPlace, Self::Spawned];
+    pub const ALL: [Self; 3] = [Self::InPlace, Self::Spawned, Self::Late];
 }
 
 /// The defaults, but without a Date header, which would make responses differ from second to second.
@@ -46,11 +48,16 @@ pub fn serve(app: App) -> (Server, Client) {
     serve_with(&builder(), Exec::InPlace, app)
 }
 
-pub fn serve_with(builder: &Builder, exec: Exec, app: App) -> (Server, Client) {
+pub fn serve_with<S>(builder: &Builder, exec: Exec, service: S) -> (Server, Client)
+where
+    S: HttpService<Future: Send, ResBody: Send> + Send + 'static,
+{
     let tasks = Tasks::default();
+    let spawning = builder.clone().executor(tasks.clone());
     match exec {
-        Exec::InPlace => Server::new(builder, tasks, app),
-        Exec::Spawned => Server::new(&builder.clone().executor(tasks.clone()), tasks, app),
+        Exec::InPlace => Server::new(builder, tasks, service),
+        Exec::Spawned => Server::new(&spawning, tasks, service),
+        Exec::Late => Server::new(&spawning, tasks, Late::new(service)),
     }
 }
 
