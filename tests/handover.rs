@@ -205,6 +205,36 @@ fn a_panic_when_a_handler_is_dropped_harms_nobody() {
 }
 
 #[test]
+fn a_panic_when_an_error_that_nobody_heard_of_is_dropped_harms_nobody() {
+    type Event = fn(&mut Server, &mut Client);
+    let events: [(&str, Event); 2] = [
+        ("abort", |server, client| {
+            client.send(abort(2));
+            server.run();
+            assert_eq!(client.response(2).status, 503);
+            assert!(server.is_running());
+        }),
+        ("close", |server, client| {
+            client.close();
+            server.run();
+            assert!(server.error().is_incomplete());
+        }),
+    ];
+    for (what, event) in events {
+        println!("{what}");
+        let app = App::fallible(|_| async {
+            Err::<Response<Full<Bytes>>, BoxError>(Box::new(Spiteful(PanicsOnDrop)))
+        });
+        let (mut server, mut client) = multiplexed(Exec::Late, app);
+        client.send(Ask::get("/").id(2).keep_conn());
+        while server.poll_connection() {}
+        assert!(server.tasks().poll_woken());
+        event(&mut server, &mut client);
+        assert_eq!(server.tasks().live(), 0);
+    }
+}
+
+#[test]
 fn an_executor_that_drops_a_task_at_once_costs_that_request_only() {
     let (feed, body) = feed();
     let body = Mutex::new(Some(body));
@@ -573,3 +603,20 @@ impl Drop for PanicsOnDrop {
         }
     }
 }
+
+/// An error that does not go quietly.
+struct Spiteful(PanicsOnDrop);
+
+impl std::fmt::Debug for Spiteful {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Spiteful")
+    }
+}
+
+impl std::fmt::Display for Spiteful {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("spite")
+    }
+}
+
+impl std::error::Error for Spiteful {}

@@ -59,10 +59,8 @@ impl<S: HttpService> Driver<S> {
     /// Drops whatever it holds.
     pub(super) fn clear(self: Pin<&mut Self>) {
         let mut state = self.project().state;
-        // A panic of what is dropped ends here; the new state is in place all the same.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| state.set(State::Idle))) {
-            crate::trace::error!(error = %Panicked::new(&*panic), "panic while a request was dropped");
-        }
+        // If that panics, the new state is in place all the same.
+        contain_drop(|| state.set(State::Idle));
     }
 
     /// The next part of the response. After `End` and `Failed` there is none.
@@ -99,6 +97,13 @@ impl<S: HttpService> Driver<S> {
                 StateProj::Streaming { body } => return poll_body(body, cx),
             }
         }
+    }
+}
+
+/// Drops something of the service's. If that panics, it harms nothing else.
+pub(super) fn contain_drop(drop: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(drop)) {
+        crate::trace::error!(error = %Panicked::new(&*panic), "panic while a request was dropped");
     }
 }
 

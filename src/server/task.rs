@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use super::driver::{Driver, Step};
+use super::driver::{Driver, Step, contain_drop};
 use super::service::HttpService;
 use super::stderr::{Entered, Stderr};
 use crate::trace::Span;
@@ -153,7 +153,8 @@ impl Mailbox {
         let unsent = std::mem::take(&mut state.steps);
         let task = if state.is_complete { None } else { state.task.take() };
         drop(state);
-        drop(unsent);
+        // An error of the service's may be among them.
+        contain_drop(|| drop(unsent));
         task.into_iter().for_each(Waker::wake);
     }
 
