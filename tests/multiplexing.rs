@@ -553,6 +553,22 @@ fn after_a_turn_that_took_long_the_next_requests_are_tasks_from_the_start() {
 }
 
 #[test]
+fn requests_that_take_long_only_together_leave_the_rest_of_a_read_to_the_executor() {
+    let (mut server, mut client) = serve_multiplexed(App::new(|_| {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(30) {}
+        ready(text("done"))
+    }));
+    let ids = 10..100;
+    client.send(ids.clone().flat_map(|id| Ask::get("/").id(id).keep_conn()));
+    while server.poll_connection() {}
+    let in_place = ids.len() - server.tasks().live();
+    assert!(in_place <= 9, "{in_place} of 30 us each, in one poll");
+    server.run();
+    ids.for_each(|id| assert_eq!(client.response(id).text(), "done"));
+}
+
+#[test]
 fn a_streamed_response_on_an_executor_arrives_frame_by_frame() {
     let (feed, body) = feed();
     let body = Mutex::new(Some(body));

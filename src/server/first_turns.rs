@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 ///
 /// A task of its own costs more than what most handlers do, and most are done when they were polled once. But a turn that takes
 /// long holds up its siblings. So after such a one the next requests are left to the executor from the start, and more of them
-/// each time, until turns in place prove short again.
+/// each time, until turns in place prove short again. Many that are not that long add up all the same: nothing is written before
+/// the last of a read, and other processors stand idle. So there is a bound for them together, too.
 #[derive(Debug, Default)]
 pub(super) struct FirstTurns {
     /// When the turn under way began; a turn begins when the one before it ends.
     begun: Option<Instant>,
+    /// What those since the last read took together.
+    spent: Duration,
     /// So many requests get none.
     left_out: u32,
     /// How many did after the last long turn, less one for each short turn since.
@@ -20,6 +23,9 @@ impl FirstTurns {
     pub(super) fn may_begin(&mut self) -> bool {
         if self.left_out > 0 {
             self.left_out -= 1;
+            return false;
+        }
+        if self.spent >= MOST_IN_A_ROW {
             return false;
         }
         self.begun.get_or_insert_with(Instant::now);
@@ -36,9 +42,11 @@ impl FirstTurns {
     /// No other turn follows at once.
     pub(super) fn on_all_done(&mut self) {
         self.begun = None;
+        self.spent = Duration::ZERO;
     }
 
     fn on_taken(&mut self, time: Duration) {
+        self.spent += time;
         if time < LONG {
             self.pause = self.pause.saturating_sub(1);
             return;
@@ -52,6 +60,9 @@ impl FirstTurns {
 /// Some twenty times what it takes to run a request elsewhere.
 const LONG: Duration = Duration::from_micros(50);
 
+/// As much as a hundred requests take whose handlers do next to nothing.
+const MOST_IN_A_ROW: Duration = Duration::from_micros(250);
+
 /// A turn in place is tried again after so many requests,
 const LEAST_PAUSE: u32 = 64;
 /// and after so many if the trials keep failing.
@@ -61,8 +72,9 @@ const MOST_PAUSE: u32 = 4096;
 mod tests {
     use super::*;
 
-    /// How many requests get no turn before one does.
+    /// How many requests get no turn before one does, from the next read on.
     fn left_out(turns: &mut FirstTurns) -> u32 {
+        turns.on_all_done();
         (0..=MOST_PAUSE).find(|_| turns.may_begin()).expect("one gets a turn at last")
     }
 
@@ -72,6 +84,27 @@ mod tests {
         for _ in 0..1000 {
             assert!(turns.may_begin());
             turns.on_taken(LONG - Duration::from_nanos(1));
+            turns.on_all_done();
+        }
+    }
+
+    #[test]
+    fn turns_that_are_long_only_together_leave_out_the_rest_of_the_read() {
+        let mut turns = FirstTurns::default();
+        for _ in 0..3 {
+            let in_place = (0..100).filter(|_| {
+                let may_begin = turns.may_begin();
+                if may_begin {
+                    turns.on_taken(LONG * 3 / 5);
+                }
+                may_begin
+            });
+            assert_eq!(in_place.count(), 9);
+            turns.on_all_done();
+        }
+        for _ in 0..100 {
+            assert!(turns.may_begin());
+            turns.on_taken(MOST_IN_A_ROW / 100);
         }
     }
 
