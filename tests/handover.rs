@@ -8,15 +8,17 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::rt::Executor;
+use hyper_util::rt::TokioExecutor;
 use support::{
     App, Ask, BoxError, Client, DropFlag, Exec, Record, Server, Sink, Tasks, abort, begin, builder,
-    feed, serve_with, stdin, text,
+    feed, pipe, read_all, serve_with, stdin, text,
 };
 use tower_fastcgi::Incoming;
 use tower_fastcgi::server::{Builder, Stderr};
@@ -465,6 +467,50 @@ fn lines_for_the_error_log_keep_their_order_and_come_before_its_end() {
         assert_eq!(records.last(), Some(&Record::end(2)));
         assert!(Stderr::current().is_none());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_wakes_a_handler_between_its_first_polls_is_lost() {
+    let app = App::new(|request: Request<Incoming>| async move {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // Runs on another worker, before, while and after the handler moves.
+        tokio::spawn(async move {
+            for _ in 0..request.uri().path().len() % 4 {
+                tokio::task::yield_now().await;
+            }
+            tell.send(read_all(request.into_body()).await.expect("a whole body")).unwrap();
+        });
+        Response::new(Full::new(Bytes::from(told.await.expect("the task has told"))))
+    });
+    let (io, shared) = pipe();
+    let mut client = Client::new(shared);
+    let builder = builder().executor(TokioExecutor::new());
+    let connection = tokio::spawn(builder.serve_connection(io, app));
+    client.send(begin(99).keep_conn());
+    for round in 0..100 {
+        let ids = 1..=20;
+        for id in ids.clone() {
+            let ask = Ask::post(&"/".repeat(usize::from(id)), "").id(id).keep_conn();
+            client.send(ask.content_length(Some("4")).head());
+        }
+        ids.clone().for_each(|id| client.send(stdin(id, "body")));
+        let all = async {
+            for id in ids {
+                loop {
+                    match client.try_response(id) {
+                        Some(response) => break assert_eq!(response.text(), "body"),
+                        None => tokio::task::yield_now().await,
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), all)
+            .await
+            .unwrap_or_else(|_| panic!("lost in round {round}"));
+    }
+    client.send(abort(99));
+    client.close();
+    assert!(connection.await.unwrap().is_ok());
 }
 
 #[test]
