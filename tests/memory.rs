@@ -18,7 +18,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use support::{
     App, Ask, BoxError, CountingWake, Exec, Late, Rec, Tasks, abort, begin, builder, bytes_of,
-    data, end_stdin, get_values, params, record, serve, stdin, text,
+    data, end_stdin, get_values, params, record, serve, serve_with, stdin, text,
 };
 use tower_fastcgi::record::{Decoder, Pairs};
 use tower_fastcgi::roles::FilterData;
@@ -299,6 +299,30 @@ fn an_idle_connection_holds_next_to_nothing_whatever_it_served() {
         live() - before
     });
     assert!(held <= 16 * 1024, "{held} bytes held");
+}
+
+#[test]
+fn an_idle_connection_that_was_multiplexed_holds_little_more() {
+    let _alone = alone();
+    for exec in Exec::ALL {
+        let serve_many = || {
+            let (mut server, mut client) = serve_with(&builder(), exec, App::hello());
+            for _ in 0..3 {
+                client.send((1..=100).flat_map(|id| Ask::post("/", "body").id(id).keep_conn()));
+                server.run();
+                (1..=100).for_each(|id| assert_eq!(client.response(id).text(), "hello"));
+                client.forget();
+            }
+            (server, client)
+        };
+        drop(serve_many());
+        let held = least(|| {
+            let before = live();
+            let _idle = serve_many();
+            live() - before
+        });
+        assert!(held <= 128 * 1024, "{held} bytes held, {exec:?}");
+    }
 }
 
 #[test]
