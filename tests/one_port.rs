@@ -367,6 +367,27 @@ async fn clients_elsewhere_are_refused() {
     assert_eq!(response.status(), 200);
 }
 
+/// HTTP/2 has no header that would say so.
+#[tokio::test]
+async fn the_connection_of_who_is_refused_over_http_2_ends_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Running::on(listener, |listener| {
+        serve(Elsewhere(listener), app()).with_http(Http::loopback())
+    });
+    let io = TokioIo::new(server.connect().await);
+    let (mut send, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..2 {
+        let request = Request::get("http://a/").body(Empty::<Bytes>::new()).unwrap();
+        let Ok(response) = bounded(send.send_request(request)).await else { break };
+        assert_eq!(response.status(), 403);
+        let text = bounded(response.into_body().collect()).await.unwrap().to_bytes();
+        assert_eq!(text, "This server speaks FastCGI. HTTP is for clients on its own machine.\n");
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(10), connection).await;
+    ended.expect("before any limit of 30 seconds").unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn unless_they_are_let_in() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

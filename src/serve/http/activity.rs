@@ -8,6 +8,8 @@ pub(super) struct Activity(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
+    /// There was a request.
+    has_begun: bool,
     /// How many requests are being served.
     live: usize,
     /// How many of them wait for the service: for its response, or for more of the body.
@@ -32,7 +34,14 @@ pub(super) enum WaitsFor {
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
         let moved = Instant::now();
-        let state = State { live: 0, in_service: 0, received: 0, is_blocked: false, moved };
+        let state = State {
+            has_begun: false,
+            live: 0,
+            in_service: 0,
+            received: 0,
+            is_blocked: false,
+            moved,
+        };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -49,6 +58,10 @@ impl Activity {
     pub(super) fn idle_mark(&self) -> Option<u64> {
         let state = self.lock();
         (state.live == 0).then_some(state.received)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.lock().has_begun
     }
 
     pub(super) fn on_received(&self, bytes: usize) {
@@ -75,6 +88,7 @@ impl Activity {
 
     pub(super) fn begin(self: &Arc<Self>) -> LiveRequest {
         let mut state = self.lock();
+        state.has_begun = true;
         state.live += 1;
         state.in_service += 1;
         state.moved = Instant::now();

@@ -31,6 +31,8 @@ where
     left: Left<I>,
     activity: Arc<Activity>,
     options: Arc<Options>,
+    /// Its requests are.
+    is_refused: bool,
     /// Since when it is to end when nothing is live.
     ending: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -54,6 +56,7 @@ where
         terms.log_refusal();
         let activity = Activity::new();
         let options = terms.options.clone();
+        let is_refused = terms.refused.is_some();
         let (io, left) = Transport::new(io, begun, activity.clone());
         let service = HttpService::new(service, terms, activity.clone());
         let hyper = builder(&options).serve_connection(TokioIo::new(io), service).into_owned();
@@ -62,6 +65,7 @@ where
             left,
             activity,
             options,
+            is_refused,
             ending: None,
             timer: None,
             watched,
@@ -145,6 +149,11 @@ where
             if let Poll::Ready(outcome) = hyper.as_mut().poll(cx) {
                 this.end();
                 return Poll::Ready(outcome.or_else(explain));
+            }
+            // HTTP/2 has no header that would tell the client so.
+            if this.is_refused && this.ending.is_none() && this.activity.has_begun() {
+                this.close_idle();
+                continue;
             }
             // Behind the poll, which finds what has been asked already.
             if !this.is_told && this.watched.poll_start(cx).is_ready() {
