@@ -24,9 +24,10 @@ fn check((software, old, new): Setup) -> Result<(), Failed> {
     Ok(())
 }
 
-const SETUPS: [Setup; 4] = [
+const SETUPS: [Setup; 5] = [
     (Software::Nginx, "fastcgi_pass app;", "fastcgi_pass app; fastcgi_read_timeout 1s;"),
     (Software::Caddy, "read_timeout 60s", "read_timeout 1s"),
     (Software::Haproxy, "timeout server 60s", "timeout server 1s"),
     (Software::Apache, "timeout=60", "timeout=1"),
+    (Software::Lighttpd, "\"check-local\"", "\"read-timeout\" => 1, \"check-local\""),
 ];
