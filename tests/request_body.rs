@@ -58,6 +58,21 @@ fn params_may_straddle_records_at_any_byte() {
 }
 
 #[test]
+fn a_param_may_be_larger_than_a_record() {
+    let value: Vec<u8> = (0..70_000).map(|at| b'a' + (at % 26) as u8).collect();
+    for record_size in [8192, 16_320, 65_535] {
+        let (seen, app) = keeping_requests();
+        let (mut server, client) = serve(app);
+        let content = pairs(Ask::get("/").param("HTTP_X_LARGE", &value).params());
+        client.send(begin(1));
+        client.send(content.chunks(record_size).map(|part| params(1, part)));
+        client.send(end_params(1));
+        server.run();
+        assert!(seen.take_one().headers()["x-large"] == value[..], "records of {record_size}");
+    }
+}
+
+#[test]
 fn the_end_of_stdin_ends_the_body() {
     for content_length in [Some(""), None, Some("-1")] {
         let (mut server, mut client) = serve(App::echo());

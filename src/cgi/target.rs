@@ -458,6 +458,19 @@ mod tests {
         assert_refused(target(&[], &Method::GET, UriSource::RequestUri), 400);
     }
 
+    /// lighttpd decodes in QUERY_STRING what needs no encoding, and all web servers decode the path.
+    #[test]
+    fn request_uri_goes_before_what_the_web_server_made_of_it() {
+        let variables: &[(&str, &[u8])] = &[
+            ("REQUEST_URI", b"/a%20b//c?x=1&y=%41"),
+            ("SCRIPT_NAME", b""),
+            ("PATH_INFO", b"/a b/c"),
+            ("QUERY_STRING", b"x=1&y=A"),
+        ];
+        let uri = target(variables, &Method::GET, UriSource::RequestUri).map(|(uri, _)| uri);
+        assert_eq!(uri.as_deref(), Ok("/a%20b//c?x=1&y=%41"));
+    }
+
     #[test]
     fn path_info_goes_before_request_uri_when_asked_to() {
         let of = |variables: &[(&str, &[u8])]| target(variables, &Method::GET, UriSource::PathInfo);
