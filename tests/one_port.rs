@@ -233,6 +233,25 @@ async fn bodies_stream_both_ways() {
     assert!(!rest(&mut client).await.0.contains(" 200 "));
 }
 
+/// RFC 9112 section 6.1: the chunks count, and the connection ends behind the response.
+#[tokio::test]
+async fn a_length_beside_chunks_ends_the_connection() {
+    let server = Running::start().await;
+    let chunks = "3\r\nabc\r\n0\r\n\r\n";
+    let next = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for both in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    ] {
+        let head =
+            format!("POST /length HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n{both}\r\n\r\n");
+        let (answer, _) = server.talk(&format!("{head}{chunks}{next}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{both}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{both}: {answer}");
+        assert_eq!(body(&answer), "3", "{both}");
+    }
+}
+
 /// Frames of HTTP/2: a POST to `/` of which one byte comes before the client resets the stream with that code.
 fn broken_off(code: u8) -> Vec<u8> {
     let head = b"\x83\x86\x04\x01/\x01\x01a";

@@ -62,7 +62,8 @@
 //! `True-Client-IP` and the rest of [`Forwarded::Remove`](crate::server::Forwarded::Remove)); those that concern the connection (`Connection`
 //! and what it names, `Keep-Alive`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`, `Proxy-*`), in both directions; `Expect`, which the
 //! gateway answers with 100 as soon as it has a connection to an application, for FastCGI has no way to ask whether that wants the body; `Proxy`, and names with other characters than letters, digits and
-//! `-`. So a WebSocket handshake arrives as a plain GET. Trailers are dropped, in both directions.
+//! `-`. So a WebSocket handshake arrives as a plain GET. Trailers are dropped, in both directions. Where a request has both
+//! `Content-Length` and `Transfer-Encoding`, the latter counts, and [`serve`] closes the connection behind the response (RFC 9112 section 6.1).
 //!
 //! # What the client gets
 //!

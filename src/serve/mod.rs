@@ -157,7 +157,8 @@ impl<L: Listener, S> Serve<L, S> {
     /// nothing. `ConnectInfo` is the address of the TCP peer, and headers that claim another one are removed as over FastCGI
     /// (`Builder::forwarded`). Of the options of `Builder`, that is the only one that holds: a request's head may have 64 KiB and 128
     /// headers, it may take 30 seconds to arrive, and the client may take no byte of a response for 60 seconds. Observers are not
-    /// told of such requests, and connections cannot be upgraded.
+    /// told of such requests, and connections cannot be upgraded. A request with both Content-Length and Transfer-Encoding is read
+    /// as the latter says, and its connection closed behind the response (RFC 9112 section 6.1).
     ///
     /// Not for production: what the application believes of a web server, a client of HTTP cannot say, but nothing else of what a web
     /// server does is done, such as TLS.
