@@ -4,6 +4,8 @@ mod application;
 mod bodies;
 mod failures;
 mod files;
+#[cfg(target_os = "linux")]
+mod hanging;
 mod http1;
 mod http2;
 mod kit;
