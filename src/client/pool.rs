@@ -165,7 +165,7 @@ where
             Err(error) if !error.is_closed() => return Err(error),
             _ => {}
         }
-        // php-fpm closes the connection behind its answer, and libfcgi does not even answer: another connection it is.
+        // libfcgi does not answer, and php-fpm before 8.2.13 closes the connection behind its answer: another connection it is.
         debug!("the application does not multiplex");
         self.never_multiplex();
         let io = self.connect_io().await?;

@@ -267,7 +267,7 @@ async fn several_at_a_time_are_answered(application: &Application) {
     assert!(connects.load(Ordering::SeqCst) <= 3);
 }
 
-/// Go alone says that it multiplexes. php-fpm closes the connection behind its answer, libfcgi does not answer.
+/// Go alone says that it multiplexes. PHP says that it does not, libfcgi does not answer.
 async fn multiplexing_is_asked_for(application: &Application) {
     let mut builder = application.builder();
     builder.max_connections(3).conn().max_requests(8).values_timeout(Duration::from_millis(500));

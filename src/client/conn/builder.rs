@@ -221,8 +221,8 @@ impl Builder {
     /// # Errors
     ///
     /// None if `max_requests` is 1. Else [`Error::is_closed`](crate::Error::is_closed) when the application closes the connection
-    /// instead of answering, as php-fpm does even behind its answer; connect again then, and with `max_requests` left at 1. Also
-    /// [`Error::is_io`](crate::Error::is_io) and [`Error::is_protocol`](crate::Error::is_protocol).
+    /// instead of answering; connect again then, and with `max_requests` left at 1. Also [`Error::is_io`](crate::Error::is_io) and
+    /// [`Error::is_protocol`](crate::Error::is_protocol). php-fpm before 8.2.13 closes the connection even behind its answer.
     ///
     /// # Panics
     ///
