@@ -28,20 +28,23 @@ impl Gateway {
         Self { address, child, told }
     }
 
-    /// The whole response.
     async fn get(&self, target: &str) -> String {
-        let mut io = TcpStream::connect(&self.address).await.unwrap();
-        let head =
-            format!("GET {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
-        io.write_all(head.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        timeout(BOUND, io.read_to_string(&mut response)).await.unwrap().unwrap();
-        response
+        get(&self.address, target).await
     }
 
     async fn line(&mut self) -> String {
         timeout(BOUND, self.told.next_line()).await.unwrap().unwrap().expect("another line")
     }
+}
+
+/// The whole response.
+async fn get(address: &str, target: &str) -> String {
+    let mut io = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    io.write_all(head.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    timeout(BOUND, io.read_to_string(&mut response)).await.unwrap().unwrap();
+    response
 }
 
 #[tokio::test]
@@ -109,6 +112,17 @@ async fn an_application_that_is_not_there_is_told() {
     let (first, second) = (gateway.line().await, gateway.line().await);
     assert!(first.contains("WARN") && !first.contains('\x1b'), "{first}");
     assert!(second.contains(" GET / 502 "), "{second}");
+}
+
+#[tokio::test]
+async fn a_reader_of_its_lines_that_goes_is_no_reason_to_end() {
+    let Gateway { address, mut child, told } = Gateway::start(&["unix:/no/such/socket"]).await;
+    drop(told);
+    for _ in 0..2 {
+        let response = get(&address, "/").await;
+        assert!(response.starts_with("HTTP/1.1 502 "), "{response:?}");
+    }
+    assert_eq!(child.try_wait().unwrap(), None);
 }
 
 #[cfg(unix)]

@@ -62,7 +62,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options) -> Outcome {
     let log = fmt().with_max_level(tracing::Level::WARN).with_target(false).without_time();
     let is_coloured = Style::of(&io::stderr()) == Style::Coloured;
-    log.with_ansi(is_coloured).with_writer(io::stderr).finish().init();
+    // What cannot be written can be told nobody; to say so on standard error is a panic.
+    let log = log.with_ansi(is_coloured).with_writer(io::stderr).log_internal_errors(false);
+    log.finish().init();
     runtime::block_on(listen(&options))
 }
 
