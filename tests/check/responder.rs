@@ -130,8 +130,9 @@ impl Connection {
             let record = self.read()?;
             if self.fault == Fault::Dies && record.record_type == ABORT {
                 is_dead.store(true, Ordering::SeqCst);
-                // The listener sees it with the next connection, which is this one.
-                drop(TcpStream::connect(self.stream.local_addr()?));
+                // The listener sees it with the next connection, and nobody hears of the end before it has gone.
+                let address = self.stream.local_addr()?;
+                while TcpStream::connect(address).is_ok() {}
                 return Ok(());
             }
             if let Next::Close = self.take(record)? {
