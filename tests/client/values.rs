@@ -84,6 +84,17 @@ fn another_answer_is_an_error() {
     assert!(handshake.poll().expect("an end").unwrap_err().is_protocol());
 }
 
+#[test]
+fn an_http_server_is_told() {
+    let (io, pipe) = pipe();
+    let mut handshake = Wait::new(builder().max_requests(8).clone(), io);
+    assert!(handshake.poll().is_none());
+    Application::new(pipe).send_bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let error = handshake.poll().expect("an end").unwrap_err();
+    assert!(error.is_protocol());
+    assert!(error.to_string().starts_with("HTTP came back"), "{error}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_answer_is_waited_for_only_so_long() {
     let (io, pipe) = pipe();

@@ -1,5 +1,6 @@
 //! What is refused.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower_fastcgi::server::Builder;
 
 use crate::application::{Application, text};
@@ -19,6 +20,25 @@ async fn multiplexing_takes_an_application_that_allows_it() {
     assert_fails(&output, 2, &["5 requests at a time (FCGI_MAX_REQS)", "--multiplex 5"]);
     let output = bench(&["--multiplex", "5", "-n", "10", &application.address, "/"]).await;
     assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_application_is_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut io, _) = listener.accept().await.unwrap();
+            // The command looks first whether it can connect at all.
+            if io.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {
+                io.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            }
+        }
+    });
+    for options in [&[][..], &["--multiplex", "2"]] {
+        let output = bench(&[options, &[&address, "/"]].concat()).await;
+        assert_fails(&output, 8, &["error: HTTP came back", "fcgi request -v"]);
+    }
 }
 
 #[tokio::test]

@@ -44,14 +44,9 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
         Ok(())
     }
 
-    /// What a [`DecodeError`] stands for: with the first record it may be another protocol.
+    /// What a [`DecodeError`] stands for.
     pub(super) fn explain(&self, error: DecodeError) -> Error {
-        match error {
-            DecodeError::Version([b'H', b'T', b'T', b'P', b'/', ..]) if !self.is_fastcgi => {
-                Error::client(Failure::HttpServer)
-            }
-            error => error.into(),
-        }
+        if self.is_fastcgi { error.into() } else { explain_first(error) }
     }
 
     /// A record of a request that has ended, or never was. Were the connection used on, the rest could pass for a part of the next
@@ -130,6 +125,16 @@ impl<B: Body<Error: Into<BoxError>>> Dispatch<B> {
             ProtocolStatus::RequestComplete => finish(exchange),
             status => exchange.give_back(Error::client(Failure::Refused(status))),
         }
+    }
+}
+
+/// What a [`DecodeError`] stands for where no record has come yet: it may be another protocol.
+pub(super) fn explain_first(error: DecodeError) -> Error {
+    match error {
+        DecodeError::Version([b'H', b'T', b'T', b'P', b'/', ..]) => {
+            Error::client(Failure::HttpServer)
+        }
+        error => error.into(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, Write};
 
 use super::builder::Config;
+use super::intake::explain_first;
 use crate::alarm::Alarm;
 use crate::codec::{RecordReader, RecordWriter};
 use crate::error::{Error, Failure, Result};
@@ -108,7 +109,7 @@ impl Question {
             }
             let mut rest = block.rest();
             let mut values = None;
-            while let Some(fragment) = self.reader.decode(&mut rest)? {
+            while let Some(fragment) = self.reader.decode(&mut rest).map_err(explain_first)? {
                 // Go's has an empty record behind it, as if it were a stream.
                 let answer = answer(fragment)?;
                 values.get_or_insert(answer);

@@ -14,7 +14,11 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Expected> {
     drop(connect(&plan.address, Some(plan.timeout)).await?);
     if plan.multiplex > 1 {
         let opened = bounded(plan.timeout, slot::open(plan)).await;
-        let (_, values) = opened.map_err(|trouble| not_multiplexing(&trouble.message))?;
+        let (_, values) = opened.map_err(|trouble| match trouble.kind {
+            // The connection was closed in place of an answer.
+            Kind::Incomplete => not_multiplexing(&trouble.message),
+            _ => failure(&trouble),
+        })?;
         is_allowed(plan, values.as_ref())?;
     }
     let slot = Slot::default();
