@@ -56,6 +56,20 @@ fn verdicts_are_lines_of_text() {
 }
 
 #[test]
+fn why_there_is_nothing_to_compare_with_is_told_first() {
+    for (fault, why) in [
+        (Fault::AnswersNothing, "nothing came within 0.3 s"),
+        (Fault::SpeaksHttp, "a record came with version 72: it is HTTP that comes back"),
+    ] {
+        let output = check(&["--only", "get", "--timeout", "300ms", &start(fault)]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let first = text.lines().next().unwrap();
+        assert!(first.ends_with(&format!("could be compared with: {why}")), "{first}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
 fn nobody_there_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

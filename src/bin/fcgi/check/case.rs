@@ -67,6 +67,15 @@ pub(super) enum Obstacle {
     NoConnection(io::Error),
 }
 
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Departs(text) | Self::Unclear(text) | Self::Permitted(text) => f.write_str(text),
+            Self::NoConnection(error) => write!(f, "there is no connection to be had: {error}"),
+        }
+    }
+}
+
 pub(super) fn departs<T>(what: impl Into<String>) -> Found<T> {
     Err(Obstacle::Departs(what.into()))
 }

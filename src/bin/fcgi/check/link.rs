@@ -156,7 +156,9 @@ impl Link {
     fn take_record(&mut self) -> Found<Option<Record>> {
         let Some(&bytes) = self.received.first_chunk::<{ Header::LEN }>() else { return Ok(None) };
         let Some(header) = Header::decode(bytes) else {
-            return departs(format!("a record came with version {}", bytes[0]));
+            let http =
+                if bytes.starts_with(b"HTTP/") { ": it is HTTP that comes back" } else { "" };
+            return departs(format!("a record came with version {}{http}", bytes[0]));
         };
         let end = Header::LEN + usize::from(header.content_length);
         let len = end + usize::from(header.padding_length);

@@ -33,10 +33,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
 async fn check(target: &Target<'_>, cases: &[Case]) -> Outcome {
     connect(target.address(), Some(target.options().timeout)).await?;
     let report = Report::new(cases, target.options().json);
-    let usual = target.usual().await;
+    let usual = target.try_usual().await;
     report.start(target, usual)?;
     let verdicts = run::all(target, cases, |verdict| report.verdict(verdict)).await?;
-    report.end(target, usual, &verdicts)?;
+    report.end(target, usual.ok(), &verdicts)?;
     match verdicts.iter().any(Verdict::is_violation) {
         true => Err(Failure::findings()),
         false => Ok(()),

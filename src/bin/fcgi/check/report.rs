@@ -2,7 +2,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::case::Case;
+use super::case::{Case, Obstacle};
 use super::target::{Target, Usual};
 use super::verdict::{Kind, Verdict};
 use crate::failure::Outcome;
@@ -20,18 +20,20 @@ impl Report {
         Self { style: Style::of(&io::stdout()), is_json, name_width: name_width(cases) }
     }
 
-    pub(super) fn start(&self, target: &Target<'_>, usual: Option<&Usual>) -> Outcome {
+    pub(super) fn start(&self, target: &Target<'_>, usual: Result<&Usual, &Obstacle>) -> Outcome {
         let path = &target.options().path;
         let note = match usual.map(|usual| usual.status) {
-            None => {
-                format!("GET {path} has no complete response that others could be compared with")
+            Err(why) => {
+                format!(
+                    "GET {path} has no complete response that others could be compared with: {why}"
+                )
             }
-            Some(status @ 400..) => {
+            Ok(status @ 400..) => {
                 format!(
                     "GET {path} is answered with {status}; --path can name something that exists"
                 )
             }
-            Some(status) => format!("GET {path} is answered with {status}"),
+            Ok(status) => format!("GET {path} is answered with {status}"),
         };
         self.tell(|| format!("FastCGI 1.0 at {}: {note}\n\n", target.address()))
     }

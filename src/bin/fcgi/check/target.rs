@@ -18,7 +18,7 @@ use crate::address::Address;
 pub(super) struct Target<'o> {
     options: &'o Options,
     address: &'o Address,
-    usual: OnceCell<Option<Usual>>,
+    usual: OnceCell<Found<Usual>>,
     values: OnceCell<Option<Values>>,
 }
 
@@ -108,7 +108,12 @@ impl<'o> Target<'o> {
 
     /// What two requests that no case has changed were answered with.
     pub(super) async fn usual(&self) -> Option<&Usual> {
-        self.usual.get_or_init(|| async { self.find_usual().await.ok() }).await.as_ref()
+        self.try_usual().await.ok()
+    }
+
+    /// The same, or why there is no such thing.
+    pub(super) async fn try_usual(&self) -> Result<&Usual, &Obstacle> {
+        self.usual.get_or_init(|| self.find_usual()).await.as_ref()
     }
 
     async fn find_usual(&self) -> Found<Usual> {

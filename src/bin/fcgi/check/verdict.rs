@@ -25,12 +25,7 @@ impl Verdict {
     pub(super) fn new(case: Case, found: Found) -> Self {
         let (kind, detail) = match found {
             Ok(detail) => (Kind::Conforms, detail.to_owned()),
-            Err(Obstacle::Departs(what)) => (Kind::Departs, what),
-            Err(Obstacle::Unclear(why)) => (Kind::Unclear, why),
-            Err(Obstacle::Permitted(what)) => (Kind::Permitted, what),
-            Err(Obstacle::NoConnection(error)) => {
-                (Kind::Unclear, format!("there is no connection to be had: {error}"))
-            }
+            Err(obstacle) => (Kind::of(&obstacle), obstacle.to_string()),
         };
         Self { case, kind, detail }
     }
@@ -44,6 +39,14 @@ impl Verdict {
 impl Kind {
     pub(super) const ALL: [Self; 4] =
         [Self::Conforms, Self::Departs, Self::Unclear, Self::Permitted];
+
+    fn of(obstacle: &Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Departs(_) => Self::Departs,
+            Obstacle::Unclear(_) | Obstacle::NoConnection(_) => Self::Unclear,
+            Obstacle::Permitted(_) => Self::Permitted,
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
