@@ -105,6 +105,18 @@ async fn help_for_nobody_ends_quietly() {
     assert_eq!(output.stderr, b"");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn help_that_cannot_be_written_is_an_error() {
+    for arguments in [&["--help"][..], &["request", "--help"], &["--version"]] {
+        let mut command = command(arguments);
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        command.stdout(full).stderr(Stdio::piped());
+        let ran = crate::command::finish(command.spawn().unwrap()).await;
+        ran.assert_fails(23, &["cannot write to standard output", "make room on the disk"]);
+    }
+}
+
 #[tokio::test]
 async fn the_error_stream_is_told_line_by_line() {
     let app = Application::start().await;

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 use crate::{bench, check, completions, dump, manual, request, serve};
 
 /// Talk to FastCGI applications by hand, as curl does to HTTP servers.
@@ -29,8 +29,7 @@ pub(crate) enum Command {
 
 /// Tells what is wrong with the arguments, or shows the help that they ask for.
 pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
-    // That it cannot be written can be told nobody.
-    let _ = error.print();
+    let printed = error.print();
     let is_url = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => {
             argument.contains("ADDRESS") || argument.contains("TARGET")
@@ -38,7 +37,11 @@ pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
         _ => false,
     };
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match printed {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => Failure::output("standard output", &error).report(),
+        },
+        // That the others, which go to standard error, cannot be written can be told nobody.
         ErrorKind::ValueValidation if is_url => ExitCode::from(Exit::BadUrl as u8),
         _ => ExitCode::from(Exit::Usage as u8),
     }
