@@ -47,6 +47,7 @@ async fn wrong_usage_is_told() {
         &["request", "--param", "HTTP_PROXY=x", "127.0.0.1:1", "/"],
         &["request", "--max-time", "0", "127.0.0.1:1", "/"],
         &["request", "--max-time", "soon", "127.0.0.1:1", "/"],
+        &["request", "--connect-timeout", "2d", "127.0.0.1:1", "/"],
         &["request", "--role", "king", "127.0.0.1:1", "/"],
         &["request", "--unknown-length", "guess", "127.0.0.1:1", "/"],
         &["request", "--values", "127.0.0.1:1", "/"],

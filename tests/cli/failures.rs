@@ -96,6 +96,8 @@ async fn no_answer_in_time() {
         28,
         &["time is up after 1.5 s", "3 bytes of the body were sent", "workers busy"],
     );
+    let ran = fcgi(&["request", "-m", "300ms", &app.address, "/never"]).await;
+    ran.assert_fails(28, &["time is up after 0.3 s"]);
     let (router, gate) = crate::application::gated(None);
     let app = Application::serve("127.0.0.1:0", router).await;
     gate.notify_one();

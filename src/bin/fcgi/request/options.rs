@@ -9,6 +9,7 @@ use tower_fastcgi::Role;
 use super::target::Target;
 use crate::address::Address;
 use crate::param::Param;
+use crate::seconds;
 
 /// Send one request, as curl does
 ///
@@ -88,12 +89,12 @@ pub(crate) struct Options {
     #[arg(short, long)]
     pub(super) fail: bool,
 
-    /// How long all of it may take
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    /// How long all of it may take [default: as long as it takes; 5s with --values]
+    #[arg(short, long, value_name = "TIME", value_parser = seconds::parse)]
     pub(super) max_time: Option<Duration>,
 
-    /// How long connecting may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// How long connecting may take [default: as long as the system tries]
+    #[arg(long, value_name = "TIME", value_parser = seconds::parse)]
     pub(super) connect_timeout: Option<Duration>,
 
     /// A param, in place of what would be sent under that name
@@ -186,12 +187,6 @@ impl FromStr for Header {
         let value = value.map_err(|_| format!("the value of {name} has control characters"))?;
         Ok(Self::Send(name, value))
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse::<f64>().map_err(|_| "write seconds, as in 2.5")?;
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero());
-    duration.ok_or("write seconds above 0, as in 2.5")
 }
 
 const EXAMPLES: &str = "\
