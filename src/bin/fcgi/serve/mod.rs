@@ -22,7 +22,8 @@ use crate::{runtime, terminal};
 /// Serve FastCGI applications over HTTP, for development
 ///
 /// Listens for HTTP/1.1 and HTTP/2 (without TLS) and asks the applications in turn. Each request is a line on standard error. It has no
-/// TLS and no protection against the internet's clients: put a web server there. Ctrl-C ends it.
+/// TLS and no protection against the internet's clients: put a web server there. Ctrl-C ends it, when the requests under way have ended
+/// or after 5 seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
