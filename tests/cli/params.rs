@@ -57,6 +57,35 @@ async fn headers_that_are_not_sent_are_told() {
     assert!(!ran.stdout().contains("evil"), "{}", ran.stdout());
 }
 
+/// Whatever else is given is sent.
+#[tokio::test]
+async fn a_header_is_sent_or_told_not_to_be() {
+    let app = Application::start().await;
+    for name in [
+        "accept-encoding",
+        "connection",
+        "cookie",
+        "expect",
+        "keep-alive",
+        "origin",
+        "proxy",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x.y",
+    ] {
+        let header = format!("{name}: told");
+        let ran = fcgi(&["request", "-v", "-H", &header, &app.address, "/hello"]).await.assert_ok();
+        let is_told = ran.stderr.contains(&format!("the header {name} is not sent"));
+        let is_sent = ran.stderr.lines().any(|line| line.ends_with(" = told"));
+        assert!(is_told != is_sent, "{name}: {}", ran.stderr);
+    }
+}
+
 #[tokio::test]
 async fn a_url_sets_host_and_https() {
     let app = Application::start().await;
