@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::report;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::trouble::{Kind, Trouble};
+use super::trouble::{Kind, Trouble, within};
 use crate::interrupt::interrupted;
 
 /// The load and what it has measured so far.
@@ -103,11 +103,7 @@ impl Load {
                 false => self.expected.check(response).await,
             }
         };
-        let limit = self.plan.timeout;
-        tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-            let message = format!("no complete response within {} s", limit.as_secs_f64());
-            Err(Trouble::new(Kind::Timeout, message))
-        })
+        within(self.plan.timeout, exchange).await
     }
 
     fn record(&self, number: usize, latency: Duration, outcome: Result<u64, Trouble>) {

@@ -1,11 +1,9 @@
-use std::time::Duration;
-
 use tower_fastcgi::client::conn::Values;
 
 use super::expected::Expected;
 use super::plan::Plan;
 use super::slot::{self, Slot};
-use super::trouble::{Kind, Trouble};
+use super::trouble::{Kind, Trouble, within};
 use crate::connect::connect;
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -13,7 +11,7 @@ use crate::failure::{Exit, Failure, Outcome};
 pub(super) async fn run(plan: &Plan) -> Outcome<Expected> {
     drop(connect(&plan.address, Some(plan.timeout)).await?);
     if plan.multiplex > 1 {
-        let opened = bounded(plan.timeout, slot::open(plan)).await;
+        let opened = within(plan.timeout, slot::open(plan)).await;
         let (_, values) = opened.map_err(|trouble| match trouble.kind {
             // The connection was closed in place of an answer.
             Kind::Incomplete => not_multiplexing(&trouble.message),
@@ -22,7 +20,7 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Expected> {
         is_allowed(plan, values.as_ref())?;
     }
     let slot = Slot::default();
-    let first = bounded(plan.timeout, ask(plan, &slot)).await.map_err(|it| failure(&it))?;
+    let first = within(plan.timeout, ask(plan, &slot)).await.map_err(|it| failure(&it))?;
     if plan.is_any_right {
         return Ok(first);
     }
@@ -31,7 +29,7 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Expected> {
         let message = format!("{method} {uri} is answered with {}", first.status.as_u16());
         return Err(Failure::new(Exit::Status, message).advise("--any measures it all the same"));
     }
-    let second = bounded(plan.timeout, async { first.check(slot.send(plan).await?).await });
+    let second = within(plan.timeout, async { first.check(slot.send(plan).await?).await });
     match second.await {
         Ok(_) => Ok(first),
         Err(trouble) if matches!(trouble.kind, Kind::Status | Kind::Body) => {
@@ -45,16 +43,6 @@ pub(super) async fn run(plan: &Plan) -> Outcome<Expected> {
 
 async fn ask(plan: &Plan, slot: &Slot) -> Result<Expected, Trouble> {
     Expected::read(slot.send(plan).await?).await
-}
-
-async fn bounded<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, Trouble>>,
-) -> Result<T, Trouble> {
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-        let message = format!("no complete response within {} s", limit.as_secs_f64());
-        Err(Trouble::new(Kind::Timeout, message))
-    })
 }
 
 fn is_allowed(plan: &Plan, values: Option<&Values>) -> Outcome {

@@ -1,6 +1,7 @@
 use std::error::Error as _;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use tower_fastcgi::Error;
 use tower_fastcgi::record::ProtocolStatus;
@@ -44,6 +45,17 @@ impl From<Error> for Trouble {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         Self::new(kind(&error), format_args!("{error}{cause}"))
     }
+}
+
+/// Gives a response up that takes too long.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let message = format!("no complete response within {} s", limit.as_secs_f64());
+        Err(Trouble::new(Kind::Timeout, message))
+    })
 }
 
 fn kind(error: &Error) -> Kind {
