@@ -91,7 +91,8 @@ impl<E> Builder<E> {
     /// task, unless it is answered in full when it is polled for the first time: that happens on the connection's own task, for a
     /// task of its own would cost more than what most handlers do. So that one busy handler does not hold up its siblings for long,
     /// requests become tasks without that poll once one took 50 microseconds: the next 64, and up to 4096 if that happens again and
-    /// again. So does the rest of what one read brought once those before it took 250 microseconds together. A handler must not block its thread to wait for another request of the same connection.
+    /// again. So does the rest of what one read brought once those before it took 250 microseconds together. A handler must not
+    /// block its thread to wait for another request of the same connection.
     ///
     /// By default all requests stay on the connection's own task ([`InPlace`]). [`serve`](crate::serve()) sets tokio's executor.
     ///
