@@ -190,6 +190,41 @@ fn a_request_that_begins_while_a_giant_frame_is_on_its_way_is_answered_before_it
 }
 
 #[test]
+fn requests_that_keep_coming_do_not_go_before_a_sibling_that_waits() {
+    for exec in Exec::ALL {
+        let (feed, body) = feed();
+        let body = Mutex::new(Some(body));
+        let large = Bytes::from(vec![b'l'; 60_000]);
+        let app = App::new(move |request: Request<Incoming>| {
+            ready(Response::new(match request.uri().path() {
+                "/fed" => Either::Left(body.lock().unwrap().take().unwrap()),
+                _ => Either::Right(Full::new(large.clone())),
+            }))
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send([begin(100).keep_conn()]);
+        client.send(Ask::get("/fed").keep_conn());
+        server.run();
+        client.recv_all();
+        feed.send("fed");
+        server.tasks().poll_woken();
+        // Each read brings more than may be queued at a time.
+        for first in (2..90).step_by(4) {
+            client.send((first..first + 4).flat_map(|id| Ask::get("/").id(id).keep_conn()));
+        }
+        while client.has_nothing() {
+            server.poll_connection();
+        }
+        let records = client.recv_all();
+        let fed = records.iter().position(|record| record.request_id() == Some(1));
+        assert!(fed.is_some_and(|at| at <= 20), "{exec:?}: {fed:?} of {}", records.len());
+        feed.end();
+        server.run();
+        assert_eq!(ends(&client.recv_all()).len() + ends(&records).len(), 89, "{exec:?}");
+    }
+}
+
+#[test]
 fn the_101st_request_at_a_time_is_answered_503_and_disturbs_nobody() {
     for exec in Exec::ALL {
         let (seen, latch, app) = App::parked();

@@ -99,16 +99,23 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.backlog.len() >= self.config.max_control_buf_size
     }
 
-    /// Gives each ready exchange its turn, as long as what they answer may be queued and within a bound.
+    /// Calls the service for new requests, and gives each ready exchange its turn, as long as what they answer may be queued and within
+    /// a bound.
     pub(super) fn run(&mut self) {
+        // Who waits already goes first, for new requests may fill up what may be queued with each read.
+        let left = self.take_turns(TURNS_PER_RUN);
         self.call_all();
-        for _ in 0..TURNS_PER_RUN {
-            if !self.may_write() {
-                return;
-            }
-            let Some(index) = self.ready.pop() else { return };
+        self.take_turns(left);
+    }
+
+    /// How many turns are left of that many.
+    fn take_turns(&mut self, mut left: usize) -> usize {
+        while left > 0 && self.may_write() {
+            let Some(index) = self.ready.pop() else { break };
             self.guard(index, Self::run_exchange);
+            left -= 1;
         }
+        left
     }
 
     fn call_all(&mut self) {
