@@ -3,6 +3,7 @@
 mod support;
 
 use std::alloc::System;
+use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn, ready};
 use std::io;
 use std::iter;
@@ -23,6 +24,7 @@ use support::{
 use tower_fastcgi::record::{Decoder, Pairs};
 use tower_fastcgi::roles::FilterData;
 use tower_fastcgi::{Incoming, Result, Role};
+use tower_service::Service;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -325,6 +327,31 @@ fn an_idle_connection_that_was_multiplexed_holds_little_more() {
     }
 }
 
+/// Where an executor runs what is left of requests, the others need room for one future and not for one each.
+#[test]
+fn requests_that_are_answered_at_once_use_the_same_room() {
+    const FUTURE: usize = size_of::<Answer>();
+    let _alone = alone();
+    let serve_many = || {
+        let (mut server, mut client) = serve_with(&builder(), Exec::Spawned, Large);
+        for _ in 0..3 {
+            client.send((1..=100).flat_map(|id| Ask::get("/").id(id).keep_conn()));
+            server.run();
+            (1..=100).for_each(|id| assert_eq!(client.response(id).text(), "large"));
+            client.forget();
+        }
+        (server, client)
+    };
+    drop(serve_many());
+    let held = least(|| {
+        let before = live();
+        let _idle = serve_many();
+        live() - before
+    });
+    let most = isize::try_from(128 * 1024 + 2 * FUTURE).unwrap();
+    assert!(held <= most, "{held} bytes held, {most} allowed");
+}
+
 #[test]
 fn a_request_holds_nothing_once_it_was_answered() {
     let _alone = alone();
@@ -466,6 +493,37 @@ fn keeping() -> App {
         let _unread = request;
         pending::<Response<Full<Bytes>>>().await
     })
+}
+
+/// A service whose futures are large.
+#[derive(Clone)]
+struct Large;
+
+impl Service<Request<Incoming>> for Large {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Incoming>) -> Answer {
+        Answer { room: [0; 16 * 1024] }
+    }
+}
+
+struct Answer {
+    #[expect(dead_code, reason = "it only takes room")]
+    room: [u8; 16 * 1024],
+}
+
+impl Future for Answer {
+    type Output = std::result::Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(text("large")))
+    }
 }
 
 /// Yields frames of that many bytes.

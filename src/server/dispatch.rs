@@ -1,4 +1,5 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -33,6 +34,8 @@ pub(super) struct Dispatch<S: HttpService, E> {
     /// Two requests were live at a time.
     pub(super) is_multiplexed: bool,
     first_turns: FirstTurns,
+    /// What the last first turn ran in, if that answered its request.
+    spare: Option<Pin<Box<Driver<S>>>>,
     /// A request has begun.
     pub(super) has_begun: bool,
     /// One of them left the connection to the web server, or was not taken in at all.
@@ -64,6 +67,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
             writer: RecordWriter::default(),
             is_multiplexed: false,
             first_turns: FirstTurns::default(),
+            spare: None,
             has_begun: false,
             is_open_ended: false,
             is_last: false,
@@ -215,7 +219,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let service = self.service.clone();
         let (span, stderr) = (exchange.observed.span().cloned(), exchange.stderr());
         exchange.output = Output::Local;
-        let mut driver = slot.driver.get_or_insert_with(|| Box::pin(Driver::new())).as_mut();
+        let new = || self.spare.take().unwrap_or_else(|| Box::pin(Driver::new()));
+        let mut driver = slot.driver.get_or_insert_with(new).as_mut();
         driver.as_mut().start(service, slot.request.take());
         let has_executor = self.is_multiplexed && self.exec.executor().is_some();
         let may_write = self.writer.queued() < self.config.max_send_buf_size;
@@ -243,7 +248,10 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     fn hand_over(&mut self, index: usize) {
         let Some(executor) = self.exec.executor() else { return };
         let slot = self.exchanges.slot(index);
-        let Some(exchange) = &mut slot.exchange else { return };
+        let Some(exchange) = &mut slot.exchange else {
+            self.spare = slot.driver.take();
+            return;
+        };
         if !exchange.needs_service() {
             return;
         }
