@@ -312,7 +312,9 @@ mod tests {
 
     #[test]
     fn what_ends_at_the_web_server_is_dropped() {
-        for name in DROPPED {
+        let names = "connection content-length content-type expect http2-settings keep-alive proxy proxy-authorization \
+                     proxy-connection te trailer transfer-encoding upgrade";
+        for name in names.split(' ') {
             assert_headers(&[(name, "1")], &[]);
             assert_headers(&[(&name.to_uppercase().replace('-', "_"), "1")], &[]);
         }
