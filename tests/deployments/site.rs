@@ -62,7 +62,9 @@ pub(crate) fn start(dir: &Path, name: &str, address: &str) -> io::Result<Process
 
 /// A directory that other users' servers can read.
 pub(crate) fn directory() -> io::Result<TempDir> {
-    let dir = tempfile::Builder::new().prefix("fcgi-").tempdir()?;
+    // Words in capitals stand for something in configurations: two random letters are none.
+    let prefix = format!("fcgi-{:x}-", std::process::id());
+    let dir = tempfile::Builder::new().prefix(&prefix).rand_bytes(2).tempdir()?;
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
     Ok(dir)
 }

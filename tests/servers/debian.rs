@@ -67,9 +67,11 @@ impl Place {
 
     /// A directory that all may enter: when root starts Apache, it runs as someone else.
     pub(crate) fn public_dir(parent: &Path) -> io::Result<TempDir> {
-        // A Unix socket's path has to be short.
+        // A Unix socket's path has to be short, and words in capitals stand for something in configurations: two random letters are none.
+        let prefix = format!("fcgi-{:x}-", std::process::id());
         let mut builder = tempfile::Builder::new();
-        builder.prefix("fcgi-").permissions(Permissions::from_mode(0o755)).tempdir_in(parent)
+        builder.prefix(&prefix).rand_bytes(2).permissions(Permissions::from_mode(0o755));
+        builder.tempdir_in(parent)
     }
 
     /// The directory as this process sees it.
