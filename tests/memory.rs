@@ -293,13 +293,7 @@ fn an_idle_connection_holds_next_to_nothing_whatever_it_served() {
         }
         (server, client)
     };
-    // What a thread keeps once is not the connection's.
-    drop(serve_much());
-    let held = least(|| {
-        let before = live();
-        let _idle = serve_much();
-        live() - before
-    });
+    let held = held_by(serve_much);
     assert!(held <= 16 * 1024, "{held} bytes held");
 }
 
@@ -317,12 +311,7 @@ fn an_idle_connection_that_was_multiplexed_holds_little_more() {
             }
             (server, client)
         };
-        drop(serve_many());
-        let held = least(|| {
-            let before = live();
-            let _idle = serve_many();
-            live() - before
-        });
+        let held = held_by(serve_many);
         assert!(held <= 128 * 1024, "{held} bytes held, {exec:?}");
     }
 }
@@ -342,12 +331,7 @@ fn requests_that_are_answered_at_once_use_the_same_room() {
         }
         (server, client)
     };
-    drop(serve_many());
-    let held = least(|| {
-        let before = live();
-        let _idle = serve_many();
-        live() - before
-    });
+    let held = held_by(serve_many);
     let most = isize::try_from(128 * 1024 + 2 * FUTURE).unwrap();
     assert!(held <= most, "{held} bytes held, {most} allowed");
 }
@@ -559,6 +543,17 @@ impl Body for Unread {
 fn live() -> isize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated as isize - stats.bytes_deallocated as isize
+}
+
+/// What is held for as long as what `make` returns is there.
+fn held_by<T>(make: impl Fn() -> T) -> isize {
+    // What a thread keeps once is not that.
+    drop(make());
+    least(|| {
+        let before = live();
+        let _made = make();
+        live() - before
+    })
 }
 
 /// What a measurement takes without what the test harness happens to do beside it, such as starting the next test's thread.
