@@ -442,9 +442,8 @@ async fn a_response_that_is_dropped_at_the_deadline_does_not_look_complete() {
     let running = Running::start(serve(listener, app));
     let mut streaming = WebServer::new(network.connect());
     streaming.send(&empty("/")).await;
-    let Part::Stdout(_head) = streaming.part().await else { panic!("the head is first") };
-    let Part::Stdout(some) = streaming.part().await else { panic!("the body has begun") };
-    assert_eq!(some, b"some"[..]);
+    let Part::Stdout(begun) = streaming.part().await else { panic!("the head is first") };
+    assert!(begun.ends_with(b"\r\n\r\nsome"), "the body has begun: {}", begun.escape_ascii());
     let mut hanging = WebServer::new(network.connect());
     hanging.send(&empty("/hangs")).await;
 

@@ -4,4 +4,4 @@ mod reader;
 mod writer;
 
 pub(crate) use self::reader::{Block, RecordReader};
-pub(crate) use self::writer::RecordWriter;
+pub(crate) use self::writer::{COPY_MAX, RecordWriter};

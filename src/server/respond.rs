@@ -10,8 +10,9 @@ use super::exchange::{Exchange, Output, Response};
 use super::exec::ExchangeExec;
 use super::service::HttpService;
 use crate::cgi::{Framing, HeadError, Refusal, put_head, put_refusal, recycle_headers};
+use crate::codec::{COPY_MAX, RecordWriter};
 use crate::error::{BoxError, Error, Kind};
-use crate::record::{Header, MAX_STREAM_CONTENT, ProtocolStatus, Role};
+use crate::record::{Header, MAX_STREAM_CONTENT, ProtocolStatus, RequestId, Role};
 use crate::roles::Allow;
 use crate::trace::error;
 
@@ -32,7 +33,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     /// Goes on with a body frame that did not go out at once.
     pub(super) fn send_rest(&mut self, index: usize) {
         let data = std::mem::take(&mut self.exchanges.exchange(index).unsent);
-        self.send(index, data);
+        self.send(index, data, RecordWriter::stdout);
     }
 
     /// Answers a request without its service, and ends it. The exchange is not, or no longer, a live one.
@@ -72,12 +73,31 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     fn on_head(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
-        if self.exchanges.exchange(index).role == Role::Authorizer {
-            return self.on_decision(index, head, size, is_end);
+        let is_authorizer = self.exchanges.exchange(index).role == Role::Authorizer;
+        if is_authorizer && head.status.is_success() {
+            return self.on_success(index, head);
         }
+        let before = self.writer.queued();
         if self.write_head(index, head, size, is_end) {
-            // Most bodies are there with their head, and then leave with it.
-            self.poll_response(index);
+            let head_len = self.writer.queued() - before - Header::LEN;
+            // Apache looks at no further record of a denial.
+            let most = if is_authorizer { MAX_STREAM_CONTENT } else { COPY_MAX };
+            self.poll_behind_head(index, head_len, most);
+        }
+    }
+
+    /// Goes on behind a head of so many bytes: most bodies are there with their head, and then leave with it, in its record if they have no more than
+    /// `most` bytes.
+    fn poll_behind_head(&mut self, index: usize, head_len: usize, most: usize) {
+        match self.poll_step(index) {
+            Poll::Pending => {}
+            Poll::Ready(Step::Data(data)) => {
+                let data = self.count(index, data);
+                self.send(index, data, |writer, id, data| {
+                    writer.stdout_behind(id, head_len, data, most);
+                });
+            }
+            Poll::Ready(step) => self.respond(index, step),
         }
     }
 
@@ -114,17 +134,6 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         true
     }
 
-    #[inline(never)]
-    fn on_decision(&mut self, index: usize, head: &response::Parts, size: SizeHint, is_end: bool) {
-        if head.status.is_success() {
-            return self.on_success(index, head);
-        }
-        let before = self.writer.queued();
-        if self.write_head(index, head, size, is_end) {
-            self.on_denial(index, self.writer.queued() - before - Header::LEN);
-        }
-    }
-
     /// A success passes a request only if it says so itself, lest an application do that which was not written for it.
     fn on_success(&mut self, index: usize, head: &response::Parts) {
         let allow = head.extensions.get::<Allow>().filter(|_| head.status == StatusCode::OK);
@@ -139,20 +148,6 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         self.writer.stdout_whole(exchange.id, |dst| allow.put(dst));
         self.writer.end_request(exchange.id, ProtocolStatus::RequestComplete);
         self.is_last |= !exchange.keep_conn;
-    }
-
-    /// Puts what there is of a denial's body into the record of its head, of so many bytes: Apache looks at no further one.
-    fn on_denial(&mut self, index: usize, head_len: usize) {
-        let data = match self.poll_step(index) {
-            Poll::Pending => return,
-            Poll::Ready(Step::Data(data)) => self.count(index, data),
-            Poll::Ready(step) => return self.respond(index, step),
-        };
-        let id = self.exchanges.exchange(index).id;
-        match self.writer.extend_stdout(id, head_len, &data) {
-            true => self.on_sent(index),
-            false => self.send(index, data),
-        }
     }
 
     fn on_bad_head(&mut self, index: usize, cause: HeadError) {
@@ -173,7 +168,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
     fn on_data(&mut self, index: usize, data: Bytes) {
         let data = self.count(index, data);
-        self.send(index, data);
+        self.send(index, data, RecordWriter::stdout);
     }
 
     /// Leaves out what is beyond the response's Content-Length.
@@ -188,13 +183,18 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
     }
 
     /// Queues a part of a body, of which siblings, there or to come, must not have to wait for too much.
-    fn send(&mut self, index: usize, mut data: Bytes) {
+    fn send(
+        &mut self,
+        index: usize,
+        mut data: Bytes,
+        queue: impl FnOnce(&mut RecordWriter, RequestId, Bytes),
+    ) {
         let most = if self.exchanges.len() > 1 { SHARE } else { SHARE_ALONE };
         let exchange = self.exchanges.exchange(index);
         if data.len() > most {
             exchange.unsent = data.split_off(most);
         }
-        self.writer.stdout(exchange.id, data);
+        queue(&mut self.writer, exchange.id, data);
         self.on_sent(index);
     }
 

@@ -291,9 +291,9 @@ impl Record {
             return Some(Self::Cut);
         }
         assert_eq!(version, 1, "the application's records have version 1");
-        assert_eq!(padding, 0, "the application does not pad");
-        let content = bytes_at_hand.get(8..8 + len)?.to_vec();
-        bytes.drain(..8 + len);
+        let end = 8 + len + usize::from(padding);
+        let content = bytes_at_hand.get(8..end)?[..len].to_vec();
+        bytes.drain(..end);
         Some(Self::new(kind, id, content))
     }
 
