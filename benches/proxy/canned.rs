@@ -5,8 +5,7 @@ use std::io;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower_fastcgi::record::{
-    Decoder, EndRequest, ProtocolStatus, RecordType, RequestId, put_end_request, put_stream,
-    put_stream_end,
+    Decoder, EndRequest, ProtocolStatus, RecordType, put_end_request, put_stream, put_stream_end,
 };
 
 use crate::app::HELLO;
@@ -17,93 +16,104 @@ pub(crate) async fn serve(mut listener: impl Listener, is_fastcgi: bool) -> io::
         let (io, _) = listener.accept().await;
         // The end of a connection may come at any time: web servers are killed.
         if is_fastcgi {
-            tokio::spawn(answer(io, FastCgiEnds::default(), fastcgi_response()));
+            tokio::spawn(answer(io, FastCgi::default()));
         } else {
-            tokio::spawn(answer(io, HttpEnds::default(), http_response()));
+            tokio::spawn(answer(io, Http::default()));
         }
     }
 }
 
-/// Finds the ends of requests.
-trait Ends {
-    /// How many requests end within these next bytes.
-    fn count(&mut self, input: &[u8]) -> io::Result<usize>;
+trait Answers {
+    /// Puts the responses to the requests that end within these next bytes.
+    fn put(&mut self, input: &[u8], output: &mut Vec<u8>) -> io::Result<()>;
 }
 
 async fn answer(
     mut io: impl AsyncRead + AsyncWrite + Unpin,
-    mut ends: impl Ends,
-    response: Vec<u8>,
+    mut answers: impl Answers,
 ) -> io::Result<()> {
     let mut input = vec![0; 16 * 1024];
+    let mut output = Vec::new();
     loop {
         let len = io.read(&mut input).await?;
         if len == 0 {
             return Ok(());
         }
-        for _ in 0..ends.count(&input[..len])? {
-            io.write_all(&response).await?;
-        }
+        answers.put(&input[..len], &mut output)?;
+        io.write_all(&output).await?;
+        output.clear();
     }
 }
 
-/// Kept connections with one request at a time.
-#[derive(Default)]
-struct FastCgiEnds(Decoder);
+struct FastCgi {
+    decoder: Decoder,
+    content: Vec<u8>,
+}
 
-impl Ends for FastCgiEnds {
-    fn count(&mut self, mut input: &[u8]) -> io::Result<usize> {
-        let mut count = 0;
-        while let Some(fragment) = self.0.decode(&mut input).map_err(io::Error::other)? {
+impl Default for FastCgi {
+    fn default() -> Self {
+        let content = format!("Status: 200 OK\r\n{}", head_and_body()).into_bytes();
+        Self { decoder: Decoder::new(), content }
+    }
+}
+
+impl Answers for FastCgi {
+    fn put(&mut self, mut input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+        while let Some(fragment) = self.decoder.decode(&mut input).map_err(io::Error::other)? {
             let header = fragment.header;
             let is_end = header.record_type == RecordType::Stdin && header.content_length == 0;
-            count += usize::from(is_end);
+            if let Some(id) = header.request_id.filter(|_| is_end) {
+                put_stream(output, RecordType::Stdout, id, &self.content);
+                put_stream_end(output, RecordType::Stdout, id);
+                put_end_request(output, id, COMPLETE);
+            }
         }
-        Ok(count)
+        Ok(())
     }
 }
 
-/// How much of the empty line has been seen.
-#[derive(Default)]
-struct HttpEnds(usize);
+const COMPLETE: EndRequest =
+    EndRequest { app_status: 0, protocol_status: ProtocolStatus::RequestComplete };
 
-impl Ends for HttpEnds {
-    fn count(&mut self, input: &[u8]) -> io::Result<usize> {
-        Ok(input.iter().filter(|&&byte| self.ends(byte)).count())
+struct Http {
+    response: Vec<u8>,
+    /// How much of the empty line has been seen.
+    seen: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { response: format!("HTTP/1.1 200 OK\r\n{}", head_and_body()).into_bytes(), seen: 0 }
     }
 }
 
-impl HttpEnds {
+impl Answers for Http {
+    fn put(&mut self, input: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
+        for &byte in input {
+            if self.ends(byte) {
+                output.extend_from_slice(&self.response);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Http {
     fn ends(&mut self, byte: u8) -> bool {
-        self.0 = match byte {
-            _ if byte == EMPTY_LINE[self.0] => self.0 + 1,
+        self.seen = match byte {
+            _ if byte == EMPTY_LINE[self.seen] => self.seen + 1,
             b'\r' => 1,
             _ => 0,
         };
-        let is_end = self.0 == EMPTY_LINE.len();
+        let is_end = self.seen == EMPTY_LINE.len();
         if is_end {
-            self.0 = 0;
+            self.seen = 0;
         }
         is_end
     }
 }
 
 const EMPTY_LINE: [u8; 4] = *b"\r\n\r\n";
-
-fn http_response() -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\n{}", head_and_body()).into_bytes()
-}
-
-fn fastcgi_response() -> Vec<u8> {
-    let id = RequestId::new(1).expect("1 is an id");
-    let mut response = Vec::new();
-    let content = format!("Status: 200 OK\r\n{}", head_and_body());
-    put_stream(&mut response, RecordType::Stdout, id, content.as_bytes());
-    put_stream_end(&mut response, RecordType::Stdout, id);
-    let end = EndRequest { app_status: 0, protocol_status: ProtocolStatus::RequestComplete };
-    put_end_request(&mut response, id, end);
-    response
-}
 
 /// What the app's response has, too.
 fn head_and_body() -> String {

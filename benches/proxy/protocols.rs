@@ -72,12 +72,15 @@ pub(crate) const TABLE: Table = Table {
             name: "protocols/haproxy/kept",
             title: "HAProxy, kept, Unix",
             work: Work::Hello,
-            subject: Side::fastcgi(Front::Haproxy {
-                defaults: "",
-                app: "",
-                backend: "http-reuse always",
-            }),
-            beside: Side::http(HAPROXY_HTTP),
+            subject: Side::fastcgi(HAPROXY),
+            beside: Side::http(HAPROXY),
+        },
+        Row {
+            name: "protocols/haproxy/canned",
+            title: "the same, FastCGI with fixed bytes in the app's place, HTTP/1.1 with the app",
+            work: Work::Hello,
+            subject: Side::fastcgi(HAPROXY).canned(),
+            beside: Side::http(HAPROXY),
         },
         Row {
             name: "protocols/haproxy/multiplexed",
@@ -88,7 +91,7 @@ pub(crate) const TABLE: Table = Table {
                 app: "option mpxs-conns\n    option max-reqs 100",
                 backend: "http-reuse always",
             }),
-            beside: Side::http(HAPROXY_HTTP),
+            beside: Side::http(HAPROXY),
         },
         Row {
             name: "protocols/caddy/default",
@@ -128,6 +131,6 @@ const NGINX_HTTP: Front = Front::Nginx {
         proxy_max_temp_file_size 0;",
 };
 
-const HAPROXY_HTTP: Front = Front::Haproxy { defaults: "", app: "", backend: "http-reuse always" };
+const HAPROXY: Front = Front::Haproxy { defaults: "", app: "", backend: "http-reuse always" };
 
 const CADDY: Front = Front::Caddy { transport: "" };
