@@ -84,35 +84,31 @@ impl RecordWriter {
             return put_stream(self.flat(), RecordType::Stdout, id, &data);
         }
         self.flat().extend_from_slice(&[0; Header::LEN]);
-        self.stdout_behind(id, 0, data, COPY_MAX);
+        self.stdout_shared(id, 0, data);
     }
 
     /// Appends a part of a response body to the FCGI_STDOUT record that was appended last and has `len` bytes: all of it if that is no more than
     /// `most`, else its beginning, and the rest in further records.
-    ///
-    /// The rest begins at a cache line, and with padding as many lines behind the beginning of the write: so the kernel copies it in four fifths of
-    /// the time that it takes from elsewhere to elsewhere.
-    pub(crate) fn stdout_behind(
-        &mut self,
-        id: RequestId,
-        len: usize,
-        mut data: Bytes,
-        most: usize,
-    ) {
-        let copied = match data.len() <= most {
-            true => data.len(),
-            false => COPY_MIN + line_rest(data.as_ptr().addr() + COPY_MIN),
-        };
+    #[inline]
+    pub(crate) fn stdout_behind(&mut self, id: RequestId, len: usize, data: Bytes, most: usize) {
+        if data.len() > most {
+            self.stdout_shared(id, len, data);
+        } else if len + data.len() > MAX_STREAM_CONTENT {
+            self.stdout(id, data);
+        } else {
+            self.lengthen(id, len, &data);
+        }
+    }
+
+    /// Begins with a copy of so much that the rest begins at a cache line, and pads it, so that there are whole lines before the rest in the write, too: so
+    /// the kernel copies it in four fifths of the time that it takes from elsewhere to elsewhere.
+    #[inline(never)]
+    fn stdout_shared(&mut self, id: RequestId, len: usize, mut data: Bytes) {
+        let copied = COPY_MIN + line_rest(data.as_ptr().addr() + COPY_MIN);
         if len + copied > MAX_STREAM_CONTENT {
             return self.stdout(id, data);
         }
-        let mut header = self.flat.len() - len - Header::LEN;
-        self.flat.extend_from_slice(&data.split_to(copied));
-        let longer = stream_header(RecordType::Stdout, id, len + copied);
-        self.flat[header..][..Header::LEN].copy_from_slice(&longer);
-        if data.is_empty() {
-            return;
-        }
+        let mut header = self.lengthen(id, len, &data.split_to(copied));
         while !data.is_empty() {
             self.pad(header, Header::LEN);
             header = self.flat.len();
@@ -121,6 +117,15 @@ impl RecordWriter {
             self.share(data.split_to(len));
         }
         self.pad(header, 0);
+    }
+
+    /// Appends to the FCGI_STDOUT record that was appended last and has `len` bytes. Returns where its header is.
+    fn lengthen(&mut self, id: RequestId, len: usize, data: &[u8]) -> usize {
+        let header = self.flat.len() - len - Header::LEN;
+        let longer = stream_header(RecordType::Stdout, id, len + data.len());
+        self.flat[header..][..Header::LEN].copy_from_slice(&longer);
+        self.flat.extend_from_slice(data);
+        header
     }
 
     /// Pads the record that was appended last, whose header is there in `flat`, so that what is queued and `behind` bytes more end where a cache line
