@@ -137,6 +137,7 @@ impl RecordWriter {
     }
 
     /// Appends a part of a stream in as many records as it takes.
+    #[cfg(feature = "client")]
     pub(crate) fn stream(&mut self, record_type: RecordType, id: RequestId, mut data: Bytes) {
         while data.len() > COPY_MAX {
             let content = data.split_to(data.len().min(MAX_STREAM_CONTENT));
