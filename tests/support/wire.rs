@@ -291,6 +291,7 @@ impl Record {
             return Some(Self::Cut);
         }
         assert_eq!(version, 1, "the application's records have version 1");
+        assert!(padding < 64, "the application pads to a cache line at most");
         let end = 8 + len + usize::from(padding);
         let content = bytes_at_hand.get(8..end)?[..len].to_vec();
         bytes.drain(..end);
