@@ -16,6 +16,8 @@ mod foreground;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "../servers/public_dir.rs"]
+mod public_dir;
 mod server;
 mod site;
 #[path = "../servers/starting.rs"]

@@ -20,6 +20,8 @@ mod pages;
 #[path = "../servers/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "../servers/public_dir.rs"]
+mod public_dir;
 mod restarts;
 mod site;
 mod software;

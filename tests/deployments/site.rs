@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::client::{self, Answer};
 use crate::process::{POLL, Process, free_address};
+use crate::public_dir::public_dir;
 use crate::software::Software;
 use crate::{BOUND, app};
 
@@ -62,11 +62,7 @@ pub(crate) fn start(dir: &Path, name: &str, address: &str) -> io::Result<Process
 
 /// A directory that other users' servers can read.
 pub(crate) fn directory() -> io::Result<TempDir> {
-    // Words in capitals stand for something in configurations: two random letters are none.
-    let prefix = format!("fcgi-{:x}-", std::process::id());
-    let dir = tempfile::Builder::new().prefix(&prefix).rand_bytes(2).tempdir()?;
-    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755))?;
-    Ok(dir)
+    public_dir(&std::env::temp_dir())
 }
 
 impl Site {

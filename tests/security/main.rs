@@ -22,6 +22,8 @@ mod page;
 mod process;
 #[path = "../servers/program.rs"]
 mod program;
+#[path = "../servers/public_dir.rs"]
+mod public_dir;
 #[path = "../servers/starting.rs"]
 mod starting;
 

@@ -1,8 +1,6 @@
 //! Where a server of a Debian release lives: on this machine, or in a folder that holds that release.
 
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,6 +8,7 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::foreground;
+use crate::public_dir::public_dir;
 
 /// A release with the servers' versions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,17 +60,8 @@ impl Place {
         let root = debian.root()?;
         let is_own = root == Path::new("/");
         let parent = if is_own { std::env::temp_dir() } else { root.join("tmp") };
-        let dir = Self::public_dir(&parent)?;
+        let dir = public_dir(&parent)?;
         Ok(Self { root, dir })
-    }
-
-    /// A directory that all may enter: when root starts Apache, it runs as someone else.
-    pub(crate) fn public_dir(parent: &Path) -> io::Result<TempDir> {
-        // A Unix socket's path has to be short, and words in capitals stand for something in configurations: two random letters are none.
-        let prefix = format!("fcgi-{:x}-", std::process::id());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).rand_bytes(2).permissions(Permissions::from_mode(0o755));
-        builder.tempdir_in(parent)
     }
 
     /// The directory as this process sees it.

@@ -37,6 +37,7 @@ mod pattern;
 mod probes;
 mod process;
 mod program;
+mod public_dir;
 mod ranges;
 mod responder;
 mod site;

@@ -16,6 +16,7 @@ use tower_fastcgi::server::{Builder, Observer};
 
 use crate::app::app;
 use crate::debian::Place;
+use crate::public_dir::public_dir;
 use crate::responder::Responder;
 use crate::stage::Stage;
 
@@ -94,7 +95,7 @@ fn copy(place: &Place) -> io::Result<Arc<TempDir>> {
     if let Some(copy) = copies.get(&parent).and_then(Weak::upgrade) {
         return Ok(copy);
     }
-    let copy = Arc::new(Place::public_dir(&parent)?);
+    let copy = Arc::new(public_dir(&parent)?);
     fs::copy(std::env::current_exe()?, copy.path().join(NAME))?;
     copies.insert(parent, Arc::downgrade(&copy));
     Ok(copy)
