@@ -61,8 +61,8 @@ where
         });
         let seat = self.seats.as_ref().map(Seats::offer);
         let occupancy = seat.as_ref().map(Seat::occupancy);
-        let connection = Seated { connection: Some(connection), seat };
-        let task = self.tasks.spawn(serve_connection(connection, peer).instrument(span)).id();
+        let connection = Seated { connection: Some(connection), peer, seat };
+        let task = self.tasks.spawn(connection.instrument(span)).id();
         if let (Some(seats), Some(occupancy)) = (&mut self.seats, occupancy) {
             seats.taken_by(task, occupancy);
         }
@@ -120,19 +120,9 @@ where
     }
 }
 
-async fn serve_connection<I, S>(mut connection: Seated<I, S>, peer: Peer) -> Option<I>
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: SendService,
-{
-    let outcome = (&mut connection).await;
-    log(peer, &outcome);
-    // A web server that does not read may have half of a response, which a plain end would make the whole.
-    let is_cut = outcome.is_err_and(|error| error.is_user() || error.is_timeout());
-    connection.connection.take().filter(|_| is_cut)?.into_io()
-}
-
-/// A connection in its place, if places are limited.
+/// Serves a connection in its place, if places are limited. What is left of it is the transport if a response was cut short.
+///
+/// No `async fn`: that would hold the connection twice, as its argument and as its variable.
 struct Seated<I, S>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -140,6 +130,7 @@ where
 {
     /// There until it is taken out after its end.
     connection: Option<Served<I, S>>,
+    peer: Peer,
     seat: Option<Seat>,
 }
 
@@ -214,14 +205,27 @@ where
     }
 }
 
+impl<I, S> Seated<I, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: SendService,
+{
+    fn end(&mut self, outcome: &Result<()>) -> Option<I> {
+        log(self.peer, outcome);
+        // A web server that does not read may have half of a response, which a plain end would make the whole.
+        let is_cut = outcome.as_ref().is_err_and(|error| error.is_user() || error.is_timeout());
+        self.connection.take().filter(|_| is_cut)?.into_io()
+    }
+}
+
 impl<I, S> Future for Seated<I, S>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: SendService,
 {
-    type Output = Result<()>;
+    type Output = Option<I>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
         let this = &mut *self;
         if let Some(seat) = &mut this.seat {
             seat.register(cx);
@@ -230,7 +234,7 @@ where
             let Some(connection) = &mut this.connection else { return Poll::Pending };
             if let Poll::Ready(outcome) = connection.poll(cx) {
                 if !connection.is_foreign() {
-                    return Poll::Ready(outcome);
+                    return Poll::Ready(this.end(&outcome));
                 }
                 this.connection = this.connection.take().and_then(Served::successor);
                 continue;
