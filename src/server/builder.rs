@@ -30,7 +30,8 @@ use crate::record::Role;
 #[derive(Clone, Debug)]
 pub struct Builder<E = InPlace> {
     exec: E,
-    config: Config,
+    /// Shared with the connections, which it does not change.
+    config: Arc<Config>,
 }
 
 /// The options as a connection reads them.
@@ -63,7 +64,7 @@ pub(super) struct Config {
 impl Builder<InPlace> {
     /// The default options, without a timer.
     pub fn new() -> Self {
-        Self { exec: InPlace, config: Config::default() }
+        Self { exec: InPlace, config: Arc::default() }
     }
 }
 
@@ -81,7 +82,7 @@ impl<E> Builder<E> {
     where
         M: Timer + Send + Sync + 'static,
     {
-        self.config.clock = Clock::new(timer);
+        self.change().clock = Clock::new(timer);
         self
     }
 
@@ -106,7 +107,7 @@ impl<E> Builder<E> {
     ///
     /// Nobody by default.
     pub fn observer(&mut self, observer: impl Observer) -> &mut Self {
-        self.config.observers = Observers::new(observer);
+        self.change().observers = Observers::new(observer);
         self
     }
 
@@ -115,7 +116,7 @@ impl<E> Builder<E> {
     /// Default is `false`: the web servers signal by closing the connection that the client is gone, so an end of input drops
     /// every request of the connection at once. nginx and HAProxy do it within 100 ms.
     pub fn half_close(&mut self, half_close: bool) -> &mut Self {
-        self.config.half_close = half_close;
+        self.change().half_close = half_close;
         self
     }
 
@@ -123,7 +124,7 @@ impl<E> Builder<E> {
     ///
     /// Default is `true`, since HAProxy adds none.
     pub fn auto_date_header(&mut self, enabled: bool) -> &mut Self {
-        self.config.date = enabled;
+        self.change().date = enabled;
         self
     }
 
@@ -131,7 +132,7 @@ impl<E> Builder<E> {
     ///
     /// Default is 128 KiB, twice the largest head any surveyed web server passes on by default.
     pub fn max_params_size(&mut self, bytes: usize) -> &mut Self {
-        self.config.max_params_size = bytes;
+        self.change().max_params_size = bytes;
         self
     }
 
@@ -139,7 +140,7 @@ impl<E> Builder<E> {
     ///
     /// Default is 512.
     pub fn max_params(&mut self, pairs: usize) -> &mut Self {
-        self.config.request.max_params = pairs;
+        self.change().request.max_params = pairs;
         self
     }
 
@@ -148,7 +149,7 @@ impl<E> Builder<E> {
     /// Default is 100. It is told to web servers that ask (FCGI_MAX_REQS) when [`multiplexing`](Self::multiplexing) is on. A
     /// limit of 0 is taken as 1.
     pub fn max_requests(&mut self, requests: usize) -> &mut Self {
-        self.config.max_requests = requests.max(1);
+        self.change().max_requests = requests.max(1);
         self
     }
 
@@ -157,7 +158,7 @@ impl<E> Builder<E> {
     /// Default is `false`, for FastCGI has no flow control: on HAProxy's multiplexed connections one client that does not read
     /// stalls all others. A web server that multiplexes unasked is served all the same.
     pub fn multiplexing(&mut self, enabled: bool) -> &mut Self {
-        self.config.multiplexing = enabled;
+        self.change().multiplexing = enabled;
         self
     }
 
@@ -165,7 +166,7 @@ impl<E> Builder<E> {
     ///
     /// Default is [`Forwarded::Remove`].
     pub fn forwarded(&mut self, forwarded: Forwarded) -> &mut Self {
-        self.config.request.forwarded = forwarded;
+        self.change().request.forwarded = forwarded;
         self
     }
 
@@ -173,7 +174,7 @@ impl<E> Builder<E> {
     ///
     /// Default is [`UriSource::RequestUri`]. [`UriSource::Mounted`] strips the path at which the web server mounts the application.
     pub fn uri_source(&mut self, source: UriSource) -> &mut Self {
-        self.config.request.uri_source = source;
+        self.change().request.uri_source = source;
         self
     }
 
@@ -182,7 +183,7 @@ impl<E> Builder<E> {
     ///
     /// Default is [`Role::Responder`] alone. [`roles`](crate::roles) tells what a service gets and answers in the others.
     pub fn roles(&mut self, roles: impl IntoIterator<Item = Role>) -> &mut Self {
-        self.config.roles = roles.into_iter().collect();
+        self.change().roles = roles.into_iter().collect();
         self
     }
 
@@ -191,7 +192,7 @@ impl<E> Builder<E> {
     /// Default is 30 seconds. The time begins anew when the connection had stopped reading because of
     /// [`max_body_buf_size`](Self::max_body_buf_size).
     pub fn params_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.params_timeout = Timeout::new(timeout);
+        self.change().params_timeout = Timeout::new(timeout);
         self
     }
 
@@ -200,7 +201,7 @@ impl<E> Builder<E> {
     ///
     /// Default is 10 seconds with a [`timer`](Self::timer), else none. Apache waits for 30 and then denies with status 500.
     pub fn authorizer_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.authorizer_timeout = Timeout::new(timeout);
+        self.change().authorizer_timeout = Timeout::new(timeout);
         self
     }
 
@@ -209,7 +210,7 @@ impl<E> Builder<E> {
     /// Default is 60 seconds. It also ends what bounded memory cannot serve: a response larger than all buffers to a web server
     /// that writes the whole request before it reads, as Caddy does.
     pub fn write_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.write_timeout = Timeout::new(timeout);
+        self.change().write_timeout = Timeout::new(timeout);
         self
     }
 
@@ -220,7 +221,7 @@ impl<E> Builder<E> {
     /// Default is 30 seconds. A connection with one request at a time waits as long as its handler does, but that of a Filter, which may wait
     /// for the other of [its two streams](crate::roles::FilterData).
     pub fn stall_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.stall_timeout = Timeout::new(timeout);
+        self.change().stall_timeout = Timeout::new(timeout);
         self
     }
 
@@ -228,7 +229,7 @@ impl<E> Builder<E> {
     ///
     /// Default is `None`: a request may be under way while the connection is being closed, and HAProxy does not repeat it.
     pub fn idle_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.idle_timeout = Timeout::new(timeout);
+        self.change().idle_timeout = Timeout::new(timeout);
         self
     }
 
@@ -237,7 +238,7 @@ impl<E> Builder<E> {
     /// Default is 5 seconds. The input is read and dropped until then, however much it is: a close with unread input resets the
     /// connection, which can cost the web server the end of the answer.
     pub fn drain_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.drain_timeout = Timeout::new(timeout);
+        self.change().drain_timeout = Timeout::new(timeout);
         self
     }
 
@@ -246,7 +247,7 @@ impl<E> Builder<E> {
     ///
     /// Default is 30 seconds.
     pub fn drain_limit(&mut self, limit: impl Into<Option<Duration>>) -> &mut Self {
-        self.config.drain_limit = Timeout::new(limit);
+        self.change().drain_limit = Timeout::new(limit);
         self
     }
 
@@ -254,7 +255,7 @@ impl<E> Builder<E> {
     ///
     /// Default is 256 KiB. What one read brings, 64 KiB at most, may come on top. A limit of 0 is taken as 1.
     pub fn max_body_buf_size(&mut self, bytes: usize) -> &mut Self {
-        self.config.max_body_buf_size = bytes.max(1);
+        self.change().max_body_buf_size = bytes.max(1);
         self
     }
 
@@ -263,7 +264,7 @@ impl<E> Builder<E> {
     /// Default is 128 KiB. A part of one frame of a body, 17 records or 1.1 MiB at most, may come on top; it is the service's own memory, not a
     /// copy. A limit of 0 is taken as 1.
     pub fn max_send_buf_size(&mut self, bytes: usize) -> &mut Self {
-        self.config.max_send_buf_size = bytes.max(1);
+        self.change().max_send_buf_size = bytes.max(1);
         self
     }
 
@@ -273,7 +274,7 @@ impl<E> Builder<E> {
     /// Default is 16 KiB. One answer may come on top, and the rest of the last read, 64 KiB at most, waits in memory. A limit of
     /// 0 is taken as 1.
     pub fn max_control_buf_size(&mut self, bytes: usize) -> &mut Self {
-        self.config.max_control_buf_size = bytes.max(1);
+        self.change().max_control_buf_size = bytes.max(1);
         self
     }
 
@@ -283,7 +284,7 @@ impl<E> Builder<E> {
     /// Default is `None`: requests have no `Stderr`, and no FCGI_STDERR is ever written. HAProxy 2.6 crashes when it gets some, at
     /// times on one line and always above 64 KiB, so keep it off behind that.
     pub fn stderr(&mut self, bytes: impl Into<Option<usize>>) -> &mut Self {
-        self.config.stderr = bytes.into();
+        self.change().stderr = bytes.into();
         self
     }
 
@@ -299,7 +300,11 @@ impl<E> Builder<E> {
         E: ExchangeExec<S> + Clone,
     {
         self.config.check();
-        Connection::new(io, service, self.exec.clone(), Arc::new(self.config.clone()))
+        Connection::new(io, service, self.exec.clone(), self.config.clone())
+    }
+
+    fn change(&mut self) -> &mut Config {
+        Arc::make_mut(&mut self.config)
     }
 
     #[cfg(feature = "tokio")]
@@ -309,7 +314,7 @@ impl<E> Builder<E> {
 
     #[cfg(feature = "tokio")]
     pub(crate) fn leave_foreign(&mut self, leaves_foreign: bool) {
-        self.config.leaves_foreign = leaves_foreign;
+        self.change().leaves_foreign = leaves_foreign;
     }
 
     #[cfg(feature = "tokio")]
