@@ -35,7 +35,7 @@ pub(super) struct Dispatch<S: HttpService, E> {
     pub(super) is_multiplexed: bool,
     first_turns: FirstTurns,
     /// What the last first turn ran in, if that answered its request.
-    spare: Option<Pin<Box<Driver<S>>>>,
+    pub(super) spare: Option<Pin<Box<Driver<S>>>>,
     /// A request has begun.
     pub(super) has_begun: bool,
     /// One of them left the connection to the web server, or was not taken in at all.
@@ -211,7 +211,8 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let slot = self.exchanges.slot(index);
         // It may have been aborted, and its place taken by another, since it was put down here.
         let Some(exchange) = &mut slot.exchange else { return };
-        let Some(request) = &mut slot.request else { return };
+        let Some(driver) = &mut slot.driver else { return };
+        let Some(request) = driver.as_mut().held() else { return };
         *request.body_mut() = exchange.take_body(&self.budget);
         if let Some(max) = self.config.stderr {
             request.extensions_mut().insert(exchange.open_stderr(max, &slot.waker));
@@ -219,9 +220,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let service = self.service.clone();
         let (span, stderr) = (exchange.observed.span().cloned(), exchange.stderr());
         exchange.output = Output::Local;
-        let new = || self.spare.take().unwrap_or_else(|| Box::pin(Driver::new()));
-        let mut driver = slot.driver.get_or_insert_with(new).as_mut();
-        driver.as_mut().start(service, slot.request.take());
+        driver.as_mut().start(service);
         let has_executor = self.is_multiplexed && self.exec.executor().is_some();
         let may_write = self.writer.queued() < self.config.max_send_buf_size;
         if has_executor && !(may_write && self.first_turns.may_begin()) {
@@ -233,7 +232,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let entered = span.as_ref().map(Span::enter);
         let current = stderr.map(Entered::new);
         let cx = &mut Context::from_waker(&slot.waker);
-        if let Poll::Ready(step) = driver.poll_step(cx) {
+        if let Poll::Ready(step) = driver.as_mut().poll_step(cx) {
             self.respond(index, step);
         }
         drop((entered, current));

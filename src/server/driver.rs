@@ -32,7 +32,8 @@ pin_project! {
     #[project = StateProj]
     enum State<S: HttpService> {
         Idle,
-        NotReady { service: S, request: Option<Request<Incoming>> },
+        // Until its turn comes, the request waits without a service.
+        NotReady { service: Option<S>, request: Option<Request<Incoming>> },
         Calling { #[pin] future: S::Future },
         Streaming { #[pin] body: S::ResBody },
     }
@@ -51,9 +52,24 @@ impl<S: HttpService> Driver<S> {
         Self { state: State::Idle }
     }
 
-    /// To be called when nothing is held.
-    pub(super) fn start(self: Pin<&mut Self>, service: S, request: Option<Request<Incoming>>) {
-        self.project().state.set(State::NotReady { service, request });
+    /// Keeps a request until it is started. To be called when nothing is held.
+    pub(super) fn hold(self: Pin<&mut Self>, request: Request<Incoming>) {
+        self.project().state.set(State::NotReady { service: None, request: Some(request) });
+    }
+
+    /// The request that is kept.
+    pub(super) fn held(self: Pin<&mut Self>) -> Option<&mut Request<Incoming>> {
+        match self.project().state.project() {
+            StateProj::NotReady { service: None, request } => request.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Gives the request that is kept to a service, which the next poll calls.
+    pub(super) fn start(self: Pin<&mut Self>, by: S) {
+        if let StateProj::NotReady { service, .. } = self.project().state.project() {
+            *service = Some(by);
+        }
     }
 
     /// Drops whatever it holds.
@@ -72,8 +88,10 @@ impl<S: HttpService> Driver<S> {
     fn poll_state(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
             match self.as_mut().project().state.project() {
-                StateProj::Idle => return Poll::Pending,
-                StateProj::NotReady { service, request } => {
+                StateProj::Idle | StateProj::NotReady { service: None, .. } => {
+                    return Poll::Pending;
+                }
+                StateProj::NotReady { service: Some(service), request } => {
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Step::Failed(error.into()));
                     }

@@ -324,9 +324,7 @@ pub(super) struct Exchanges<S: HttpService> {
 /// A place for an exchange, reused by later ones.
 pub(super) struct Slot<S: HttpService> {
     pub(super) exchange: Option<Exchange>,
-    /// The request between the end of its params and the call, which gives it its body.
-    pub(super) request: Option<Request<Incoming>>,
-    /// Where a service runs in place.
+    /// Holds the request from the end of its params to the call, which gives it its body, and runs the service if that runs in place.
     pub(super) driver: Option<Pin<Box<Driver<S>>>>,
     listing: Arc<SlotWaker>,
     pub(super) waker: Waker,
@@ -400,10 +398,9 @@ impl<S: HttpService> Exchanges<S> {
         self.ids.remove(position.expect("a live exchange is listed by its id"));
         self.free.push(index);
         self.has_left_input |= !exchange.is_whole;
-        if let (Output::Local, Some(driver)) = (&exchange.output, &mut slot.driver) {
+        if let Some(driver) = &mut slot.driver {
             driver.as_mut().clear();
         }
-        slot.request = None;
     }
 
     fn add_slot(&mut self) -> usize {
@@ -414,12 +411,22 @@ impl<S: HttpService> Exchanges<S> {
         }
         let listing = SlotWaker::new(index, self.woken.clone());
         let waker = listing.clone().into();
-        self.slots.push(Slot { exchange: None, request: None, driver: None, listing, waker });
+        self.slots.push(Slot { exchange: None, driver: None, listing, waker });
         index
     }
 }
 
 impl<S: HttpService> Slot<S> {
+    /// Keeps a request for the service, in `spare` if there is one.
+    pub(super) fn hold(
+        &mut self,
+        request: Request<Incoming>,
+        spare: &mut Option<Pin<Box<Driver<S>>>>,
+    ) {
+        let new = || spare.take().unwrap_or_else(|| Box::pin(Driver::new()));
+        self.driver.get_or_insert_with(new).as_mut().hold(request);
+    }
+
     /// To be called when the exchange gets its turn.
     pub(super) fn unlist(&self) {
         self.listing.unlist();

@@ -230,7 +230,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         }
         exchange.observed.on_request(&mapped.request, mapped.remote_addr);
         exchange.on_request(&mapped.request, mapped.content_length);
-        slot.request = Some(mapped.request.map(|()| Incoming::empty()));
+        slot.hold(mapped.request.map(|()| Incoming::empty()), &mut self.spare);
         self.called.push(index);
         Ok(())
     }
