@@ -18,6 +18,20 @@ pub(crate) struct RecordReader {
     lent: Option<Bytes>,
 }
 
+/// Reads into a buffer, all of which may be overwritten, and tells how much.
+pub(crate) type PollRead<I> = fn(&mut I, &mut Context<'_>, &mut [u8]) -> Poll<io::Result<usize>>;
+
+/// Reads from what has hyper's trait.
+pub(crate) fn poll_read<I: Read + Unpin>(
+    io: &mut I,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut read = ReadBuf::new(buffer);
+    ready!(Pin::new(io).poll_read(cx, read.unfilled()))?;
+    Poll::Ready(Ok(read.filled().len()))
+}
+
 /// What one read brought.
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -41,20 +55,30 @@ impl RecordReader {
     }
 
     /// The next bytes of the transport; an empty block is its end.
+    #[cfg(feature = "client")]
     pub(crate) fn poll_block<I: Read + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         io: &mut I,
     ) -> Poll<io::Result<Block>> {
+        self.poll_block_by(cx, io, poll_read)
+    }
+
+    /// The same, read in a way of the caller's.
+    pub(crate) fn poll_block_by<I>(
+        &mut self,
+        cx: &mut Context<'_>,
+        io: &mut I,
+        poll_read: PollRead<I>,
+    ) -> Poll<io::Result<Block>> {
         let mut buffer = self.take_buffer();
-        let mut read = ReadBuf::new(&mut buffer);
-        let polled = Pin::new(io).poll_read(cx, read.unfilled());
-        let len = read.filled().len();
-        if !matches!(polled, Poll::Ready(Ok(()))) {
-            give_back(buffer);
-            ready!(polled)?;
-            unreachable!("neither pending nor an error");
-        }
+        let len = match poll_read(io, cx, &mut buffer) {
+            Poll::Ready(Ok(len)) => len,
+            nothing => {
+                give_back(buffer);
+                return nothing.map_ok(|_| unreachable!("neither pending nor an error"));
+            }
+        };
         let buffer = match len {
             ..SHARE_MIN => Buffer::Exclusive(buffer),
             _ => Buffer::Shared(buffer.freeze()),

@@ -1,5 +1,6 @@
 use std::error::Error as _;
 use std::future::poll_fn;
+use std::io;
 use std::iter;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::{JoinError, JoinSet, unconstrained};
 use tokio::time::timeout;
 
@@ -78,6 +79,7 @@ where
             terms => {
                 let spare = terms.map(|terms| Box::new((terms, service.clone())));
                 let connection = self.builder.serve_connection(TokioIo::new(io), service);
+                let connection = connection.reading_by(poll_read);
                 Served::FastCgi(self.graceful.watch(connection), spare)
             }
         }
@@ -271,6 +273,16 @@ where
     }
 }
 
+fn poll_read<I: AsyncRead + Unpin>(
+    io: &mut TokioIo<I>,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut read = ReadBuf::new(buffer);
+    ready!(Pin::new(io.inner_mut()).poll_read(cx, &mut read))?;
+    Poll::Ready(Ok(read.filled().len()))
+}
+
 fn left_over<I>(ended: std::result::Result<Option<I>, JoinError>) -> Option<I> {
     ended.unwrap_or_else(|error| {
         error!(%error, "the task of a connection panicked");
@@ -306,7 +318,6 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::io;
 
     use http::{Request, Response};
     use tokio::io::{DuplexStream, duplex};

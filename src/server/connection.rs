@@ -13,7 +13,7 @@ use super::exec::{ExchangeExec, InPlace};
 use super::observe::ObservedConnection;
 use super::service::HttpService;
 use crate::alarm::{Alarm, Standstill, Timeout, Watch};
-use crate::codec::{Block, RecordReader};
+use crate::codec::{self, Block, PollRead, RecordReader};
 use crate::error::{self, Error, Kind, Result};
 use crate::record::Header;
 use crate::trace::{debug, trace};
@@ -38,6 +38,7 @@ use crate::trace::{debug, trace};
 #[must_use = "futures do nothing unless polled"]
 pub struct Connection<I, S: HttpService, E = InPlace> {
     io: I,
+    poll_io_read: PollRead<I>,
     reader: RecordReader,
     dispatch: Dispatch<S, E>,
     phase: Phase,
@@ -118,6 +119,7 @@ where
         let observed = config.observers.open_connection();
         Self {
             io,
+            poll_io_read: codec::poll_read,
             reader: RecordReader::default(),
             dispatch: Dispatch::new(service, exec, config),
             phase: Phase::Serving,
@@ -134,6 +136,13 @@ where
             ages: Ages::default(),
             observed,
         }
+    }
+
+    /// Reads in another way than by hyper's trait, which hides from the transport that the buffer needs no clearing.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn reading_by(mut self, poll_read: PollRead<I>) -> Self {
+        self.poll_io_read = poll_read;
+        self
     }
 
     /// Asks the connection to end when it has answered what is live.
@@ -245,7 +254,7 @@ where
             self.take_in(block);
             return Poll::Ready(());
         }
-        match ready!(self.reader.poll_block(cx, &mut self.io)) {
+        match ready!(self.reader.poll_block_by(cx, &mut self.io, self.poll_io_read)) {
             Err(error) => self.on_io_error(error),
             Ok(block) if block.rest().is_empty() => {
                 self.reader.recycle(block);

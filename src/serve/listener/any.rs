@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::gate::Gate;
-use super::unix::{self, UnixSocket, UnixStream};
+use super::unix::UnixSocket;
+use super::unix_stream::UnixStream;
 use super::{AllowedPeers, Listener, Peer, tcp};
 use crate::server::Observer;
 
@@ -106,7 +107,7 @@ impl Listener for AnyListener {
 fn peer(io: &AnyIo, addr: &AnyAddr) -> Peer {
     match (&io.0, addr) {
         (Io::Tcp(_), AnyAddr::Tcp(addr)) => Peer::Tcp(*addr),
-        (Io::Unix(io), _) => unix::peer(io),
+        (Io::Unix(io), _) => io.peer(),
         _ => Peer::Unknown,
     }
 }
@@ -132,7 +133,7 @@ impl Socket {
             }
             Self::Unix(listener) => {
                 let (io, path) = listener.accept().await;
-                (AnyIo(Io::Unix(io)), AnyAddr::Unix(path))
+                (io, AnyAddr::Unix(path))
             }
         }
     }
@@ -159,9 +160,21 @@ impl fmt::Display for AnyAddr {
     }
 }
 
-/// A connection that an [`AnyListener`] accepted.
+/// A connection that an [`AnyListener`] or tokio's `UnixListener` accepted.
 #[derive(Debug)]
 pub struct AnyIo(Io);
+
+#[cfg(unix)]
+impl AnyIo {
+    pub(super) fn unix(io: tokio::net::UnixStream) -> Self {
+        Self(Io::Unix(UnixStream::new(io)))
+    }
+
+    /// Who is at the other end of a Unix socket.
+    pub(super) fn unix_peer(&self) -> Peer {
+        if let Io::Unix(io) = &self.0 { io.peer() } else { Peer::Unknown }
+    }
+}
 
 #[cfg(feature = "http")]
 impl AnyIo {

@@ -24,6 +24,11 @@ mod unix;
 #[cfg(not(unix))]
 #[path = "unix_absent.rs"]
 mod unix;
+#[cfg(unix)]
+mod unix_stream;
+#[cfg(not(unix))]
+#[path = "unix_stream_absent.rs"]
+mod unix_stream;
 
 use std::fmt;
 use std::future::Future;

@@ -9,12 +9,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use socket2::SockRef;
-use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
+use tokio::net::{UnixListener, UnixStream};
 
-use super::{AnyAddr, AnyListener, BACKLOG, Credentials, Listener, Peer, accept, cannot_listen};
-
-pub(super) use tokio::net::UnixStream;
+use super::{AnyAddr, AnyIo, AnyListener, BACKLOG, Listener, Peer, accept, cannot_listen};
 
 /// Options of a Unix socket that [`bind`](super::bind) has no words for.
 ///
@@ -144,12 +142,15 @@ impl UnixOptions {
     }
 }
 
+/// Its connections ask the runtime for less than tokio's do: while they wait for a request, not to be told that the web server has
+/// taken the last response.
 impl Listener for UnixListener {
-    type Io = UnixStream;
+    type Io = AnyIo;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
-        accept::accept(|cx| self.poll_accept(cx)).await
+    async fn accept(&mut self) -> (AnyIo, SocketAddr) {
+        let (io, addr) = accept::accept(|cx| self.poll_accept(cx)).await;
+        (AnyIo::unix(io), addr)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -161,8 +162,8 @@ impl Listener for UnixListener {
         Some(AnyAddr::Unix(addr.as_pathname().map(PathBuf::from)))
     }
 
-    fn peer(&self, io: &UnixStream, _addr: &SocketAddr) -> Peer {
-        peer(io)
+    fn peer(&self, io: &AnyIo, _addr: &SocketAddr) -> Peer {
+        io.unix_peer()
     }
 }
 
@@ -190,10 +191,10 @@ impl UnixSocket {
         }
     }
 
-    pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
+    pub(super) async fn accept(&mut self) -> (AnyIo, Option<PathBuf>) {
         if self.is_withdrawn() {
             return match accept_waiting(&self.listener) {
-                Ok(accepted) => accepted,
+                Ok((io, path)) => (AnyIo::unix(io), path),
                 Err(_) => pending().await,
             };
         }
@@ -223,15 +224,6 @@ impl From<UnixListener> for AnyListener {
 
 pub(super) async fn bind(path: &Path) -> io::Result<AnyListener> {
     UnixOptions::new(path).bind().await
-}
-
-pub(super) fn peer(io: &UnixStream) -> Peer {
-    let credentials = io.peer_cred().map(|credentials| Credentials {
-        uid: credentials.uid(),
-        gid: credentials.gid(),
-        pid: credentials.pid(),
-    });
-    credentials.map_or(Peer::Unknown, Peer::Unix)
 }
 
 /// The socket is bound under another name: renaming it to a path that is too long would succeed, and then nobody could connect.

@@ -1,11 +1,7 @@
-use std::io::{self, IoSlice};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::{AnyListener, Peer};
+use super::{AnyIo, AnyListener};
 
 #[derive(Debug)]
 pub(super) enum UnixSocket {}
@@ -19,58 +15,11 @@ impl UnixSocket {
         match *self {}
     }
 
-    pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
+    pub(super) async fn accept(&mut self) -> (AnyIo, Option<PathBuf>) {
         match *self {}
     }
 }
 
 pub(super) async fn bind(_path: &Path) -> io::Result<AnyListener> {
     Err(io::ErrorKind::Unsupported.into())
-}
-
-pub(super) fn peer(io: &UnixStream) -> Peer {
-    match *io {}
-}
-
-#[derive(Debug)]
-pub(super) enum UnixStream {}
-
-impl AsyncRead for UnixStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        _buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        _buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match *self {}
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        _bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match *self {}
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match *self {}
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self {}
-    }
 }
