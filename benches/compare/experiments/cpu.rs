@@ -15,8 +15,18 @@ pub(super) struct Cpu {
     pub(super) threads: Threads,
     pub(super) work: Work,
     pub(super) reuse: Reuse,
-    /// All requests that are under way are on one connection, where the protocol can.
-    pub(super) multiplexed: bool,
+    pub(super) lanes: Lanes,
+}
+
+/// What is under way at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lanes {
+    /// One request on each of 32 connections.
+    Connections,
+    /// 32 requests on one connection, where the protocol can.
+    Ids,
+    /// One request. The server sleeps before each.
+    One,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +54,11 @@ impl Cpu {
         threads: Threads::Pinned,
         work: Work::Hello,
         reuse: Reuse::Kept,
-        multiplexed: false,
+        lanes: Lanes::Connections,
     };
     pub(super) const NEW: Self = Self { reuse: Reuse::Never, ..Self::KEPT };
-    pub(super) const MULTIPLEXED: Self = Self { multiplexed: true, ..Self::KEPT };
+    pub(super) const MULTIPLEXED: Self = Self { lanes: Lanes::Ids, ..Self::KEPT };
+    pub(super) const ONE: Self = Self { lanes: Lanes::One, ..Self::KEPT };
 
     pub(super) fn start(&self, session: &Session, server: Server) -> Result<(Running, Plan)> {
         let running = session.starter.start(server, self.transport, self.threads)?;
@@ -59,10 +70,13 @@ impl Cpu {
         let protocol = running.server.protocol();
         let plan = Plan::new(running.address.clone(), protocol, self.work.exchange());
         let plan = Plan { reuse: self.reuse, ..plan };
-        if self.multiplexed && protocol == Protocol::FastCgi {
-            return Plan { connections: 1, multiplexed: 32, ..plan };
+        match self.lanes {
+            Lanes::Ids if protocol == Protocol::FastCgi => {
+                Plan { connections: 1, multiplexed: 32, ..plan }
+            }
+            Lanes::One => Plan { connections: 1, ..plan },
+            Lanes::Connections | Lanes::Ids => plan,
         }
-        plan
     }
 
     /// Microseconds of the processor per request, and what 99 % of the requests took at most.

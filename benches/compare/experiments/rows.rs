@@ -6,7 +6,7 @@ use super::{Experiment, Kind, Row, Unit};
 use crate::content::MIB;
 use crate::servers::{Server, Threads, Transport};
 
-pub(crate) static EXPERIMENTS: [Experiment; 17] = [
+pub(crate) static EXPERIMENTS: [Experiment; 18] = [
     Experiment {
         name: "get",
         rows: &[
@@ -26,6 +26,15 @@ pub(crate) static EXPERIMENTS: [Experiment; 17] = [
         name: "get-2-workers",
         rows: &[cpu_row("GET 13 bytes, 2 workers, not pinned", "GET 13 bytes, 2 workers")],
         kind: Kind::Cpu(Cpu { threads: Threads::Two, ..Cpu::KEPT }),
+        without: &[],
+    },
+    Experiment {
+        name: "get-one",
+        rows: &[cpu_row(
+            "GET 13 bytes, one at a time, for which the server sleeps",
+            "GET 13 bytes, one at a time",
+        )],
+        kind: Kind::Cpu(Cpu::ONE),
         without: &[],
     },
     Experiment {
