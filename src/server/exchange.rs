@@ -408,6 +408,8 @@ impl<S: HttpService> Exchanges<S> {
         if index == 0 {
             // Most connections never need a second one, and those that wait for a request keep it.
             self.slots.reserve_exact(1);
+            self.free.reserve_exact(1);
+            self.ids.reserve_exact(1);
         }
         let listing = SlotWaker::new(index, self.woken.clone());
         let waker = listing.clone().into();

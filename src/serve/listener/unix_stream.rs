@@ -218,7 +218,7 @@ fn failed<T>() -> Poll<io::Result<T>> {
 const REPORTS_EACH_READ: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// So much of a buffer is cleared to read into it, if it was not before.
-const CLEARED_LEN: usize = 8 * 1024;
+const CLEARED_LEN: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
