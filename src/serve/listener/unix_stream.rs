@@ -21,6 +21,8 @@ use super::{Credentials, Peer};
 #[derive(Debug)]
 pub(super) struct UnixStream {
     registration: Registration,
+    /// The one that it was accepted in, whichever polls it.
+    runtime: Handle,
     peer: Option<Credentials>,
     has_written: bool,
     /// A write has found it full, or nothing more is to be written.
@@ -33,16 +35,18 @@ pub(super) struct UnixStream {
 #[derive(Debug)]
 enum Registration {
     ReadWrite(ReadWrite),
-    Read(AsyncFd<net::UnixStream>, Handle),
+    Read(AsyncFd<net::UnixStream>),
     /// It could not be changed.
     Failed,
 }
 
 impl UnixStream {
+    /// To be called in the runtime that `io` was made in.
     pub(super) fn new(io: ReadWrite) -> Self {
         let peer = peer(&io);
         Self {
             registration: Registration::ReadWrite(io),
+            runtime: Handle::current(),
             peer,
             has_written: false,
             stays_as_it_is: false,
@@ -59,23 +63,23 @@ impl UnixStream {
         REPORTS_EACH_READ && self.has_written && !self.stays_as_it_is
     }
 
-    /// Asks to read only, if this task belongs to a runtime.
+    /// Asks to read only.
     // What tokio wants instead is unsafe, for the sake of types that do not own what they give it; this one does.
     #[allow(deprecated)]
     fn narrow(&mut self) -> io::Result<()> {
         self.stays_as_it_is = true;
-        let Ok(runtime) = Handle::try_current() else { return Ok(()) };
         if let Registration::ReadWrite(io) = self.take_registration() {
+            let _entered = self.runtime.enter();
             let io = AsyncFd::with_interest(io.into_std()?, Interest::READABLE)?;
-            self.registration = Registration::Read(io, runtime);
+            self.registration = Registration::Read(io);
         }
         Ok(())
     }
 
     /// Asks for everything again.
     fn widen(&mut self) -> io::Result<()> {
-        let Registration::Read(io, runtime) = self.take_registration() else { return Ok(()) };
-        let _entered = runtime.enter();
+        let Registration::Read(io) = self.take_registration() else { return Ok(()) };
+        let _entered = self.runtime.enter();
         let io = ReadWrite::from_std(io.into_inner())?;
         if let Some(reader) = self.reader.take() {
             let polled = io.poll_read_ready(&mut Context::from_waker(&reader));
@@ -97,7 +101,7 @@ impl UnixStream {
         read_write: impl FnOnce(Pin<&mut ReadWrite>) -> Poll<io::Result<usize>>,
         read: impl FnOnce(&net::UnixStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        if let Registration::Read(io, _) = &self.registration {
+        if let Registration::Read(io) = &self.registration {
             match read(io.get_ref()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.widen()?,
                 written => return Poll::Ready(written),
@@ -124,19 +128,12 @@ impl AsyncRead for UnixStream {
             }
             self.narrow()?;
         }
-        let this = &mut *self;
-        match &this.registration {
-            Registration::Read(io, _) => {
-                let polled = poll_read(io, cx, buf);
-                if polled.is_pending() {
-                    keep(&mut this.reader, cx.waker());
-                }
-                polled
-            }
-            // There is no runtime to change that in.
-            Registration::ReadWrite(_) => Poll::Pending,
-            Registration::Failed => failed(),
+        let Registration::Read(io) = &self.registration else { return failed() };
+        let polled = poll_read(io, cx, buf);
+        if polled.is_pending() {
+            keep(&mut self.reader, cx.waker());
         }
+        polled
     }
 }
 
@@ -169,7 +166,7 @@ impl AsyncWrite for UnixStream {
         self.stays_as_it_is = true;
         match &mut self.registration {
             Registration::ReadWrite(io) => Pin::new(io).poll_shutdown(cx),
-            Registration::Read(io, _) => Poll::Ready(io.get_ref().shutdown(Shutdown::Write)),
+            Registration::Read(io) => Poll::Ready(io.get_ref().shutdown(Shutdown::Write)),
             Registration::Failed => failed(),
         }
     }
@@ -371,17 +368,25 @@ mod tests {
         assert_eq!((byte, len), (1, body.len()));
     }
 
+    /// That by which it is polled may do no IO, or end before it does.
     #[test]
-    fn outside_of_a_runtime_it_stays_as_it_is() {
+    fn it_stays_with_the_runtime_that_it_was_accepted_in() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let (mut io, mut peer) = runtime.block_on(async { pair() });
-        let cx = &mut Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut io).poll_write(cx, b"answer").is_ready());
-        assert!(is_read_pending(&mut io));
-        assert!(!asks_to_read_only(&io));
-        runtime.block_on(soon(async {
-            peer.write_u8(1).await.unwrap();
-            assert_eq!(io.read_u8().await.unwrap(), 1);
-        }));
+        let without_io = || Builder::new_current_thread().build().unwrap();
+        let short_lived = || Builder::new_current_thread().enable_all().build().unwrap();
+        for other in [None, Some(without_io()), Some(short_lived())] {
+            let (mut io, mut peer) = runtime.block_on(async { pair() });
+            let entered = other.as_ref().map(|other| other.enter());
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut io).poll_write(cx, b"answer").is_ready());
+            assert!(is_read_pending(&mut io));
+            assert_eq!(asks_to_read_only(&io), REPORTS_EACH_READ);
+            drop(entered);
+            drop(other);
+            runtime.block_on(soon(async {
+                peer.write_u8(1).await.unwrap();
+                assert_eq!(io.read_u8().await.unwrap(), 1);
+            }));
+        }
     }
 }
