@@ -80,14 +80,14 @@ impl UnixStream {
     fn widen(&mut self) -> io::Result<()> {
         let Registration::Read(io) = self.take_registration() else { return Ok(()) };
         let _entered = self.runtime.enter();
-        let io = ReadWrite::from_std(io.into_inner())?;
+        let widened = ReadWrite::from_std(io.into_inner());
         if let Some(reader) = self.reader.take() {
-            let polled = io.poll_read_ready(&mut Context::from_waker(&reader));
-            if polled.is_ready() {
+            let cx = &mut Context::from_waker(&reader);
+            if !widened.as_ref().is_ok_and(|io| io.poll_read_ready(cx).is_pending()) {
                 reader.wake();
             }
         }
-        self.registration = Registration::ReadWrite(io);
+        self.registration = Registration::ReadWrite(widened?);
         Ok(())
     }
 
@@ -223,7 +223,7 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
     use tokio::runtime::Builder;
-    use tokio::task::spawn;
+    use tokio::task::{spawn, spawn_blocking};
     use tokio::time::timeout;
 
     use super::*;
@@ -250,6 +250,11 @@ mod tests {
 
     fn asks_to_read_only(io: &UnixStream) -> bool {
         matches!(io.registration, Registration::Read(..))
+    }
+
+    fn an_ended_runtime() -> Handle {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.handle().clone()
     }
 
     async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -320,6 +325,18 @@ mod tests {
         soon(peer.read_exact(&mut received)).await.unwrap();
         assert!(received.iter().all(|&byte| byte == 7));
         soon(writing).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_is_woken_though_the_registration_failed() {
+        let (mut io, _peer) = narrowed().await;
+        // As if the system had no more room for registrations.
+        io.runtime = spawn_blocking(an_ended_runtime).await.unwrap();
+        let (mut reader, mut writer) = split(io);
+        let reading = spawn(async move { reader.read_u8().await.unwrap_err() });
+        tokio::task::yield_now().await;
+        soon(writer.write_all(&vec![7; 4 << 20])).await.unwrap_err();
+        assert_eq!(soon(reading).await.unwrap().kind(), io::ErrorKind::NotConnected);
     }
 
     #[tokio::test]
