@@ -17,8 +17,9 @@ use http_body::{Body, Frame};
 use http_body_util::{Either, Full, StreamBody};
 use hyper_util::rt::TokioExecutor;
 use support::{
-    App, Ask, Client, DropFlag, Exec, Latch, Rec, Record, Server, abort, begin, body_of, builder,
-    bytes_of, end_params, end_stdin, feed, pairs, params, pipe, serve_with, stdin, text,
+    App, Ask, Client, DropFlag, Exec, Latch, Late, Rec, Record, Server, Sink, abort, begin,
+    body_of, builder, bytes_of, end_params, end_stdin, feed, pairs, params, pipe, serve_with,
+    stdin, text,
 };
 use tower_fastcgi::Incoming;
 
@@ -469,6 +470,48 @@ fn abort_ends_one_request_and_leaves_the_others() {
         [1, 3].into_iter().for_each(|id| latches.open(id));
         server.run();
         [1, 3].into_iter().for_each(|id| assert_eq!(client.response(id).status, 200));
+    }
+}
+
+/// What waits to be called is put down by its place, and the second takes that of the first.
+#[test]
+fn a_request_in_the_place_of_one_that_was_aborted_in_the_same_read_is_called_once() {
+    for exec in Exec::ALL {
+        for sibling in [None, Some(begin(9).keep_conn())] {
+            let (mut server, mut client) = serve_with(&builder(), exec, Late::new(App::echo()));
+            let first = Ask::post("/", "first").keep_conn().into_iter().chain(abort(1));
+            let second = Ask::post("/", "second").id(3).keep_conn();
+            client.send(sibling.into_iter().chain(first).chain(second));
+            server.run();
+            assert_eq!(client.response(1).status, 503, "{exec:?}");
+            assert_eq!(client.response(3).text(), "second", "{exec:?}");
+            assert!(client.has_nothing(), "{exec:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_was_aborted_in_the_read_that_brought_it_is_not_called_for_another() {
+    for exec in Exec::ALL {
+        let seen = Sink::default();
+        let app = App::new({
+            let seen = seen.clone();
+            move |request: Request<Incoming>| {
+                seen.put(request.uri().path().to_owned());
+                ready(text("called"))
+            }
+        });
+        let (mut server, mut client) = serve_with(&builder(), exec, app);
+        client.send(begin(9).keep_conn());
+        let aborted = Ask::get("/aborted").keep_conn().into_iter().chain(abort(1));
+        client.send(aborted.chain(begin(2).keep_conn()));
+        server.run();
+        assert_eq!(client.response(1).status, 503, "{exec:?}");
+        assert!(seen.take().is_empty() && client.has_nothing(), "{exec:?}");
+        client.send(Ask::get("/asked").id(2).keep_conn().into_iter().skip(1));
+        server.run();
+        assert_eq!(client.response(2).text(), "called", "{exec:?}");
+        assert_eq!(seen.take_one(), "/asked", "{exec:?}");
     }
 }
 
