@@ -298,11 +298,45 @@ mod tests {
         let bytes: Vec<u8> = (0..2048).map(|i| i as u8).collect();
         let bufs: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
         let written = io.write_vectored(&bufs).await.unwrap();
-        assert!(written > 0);
+        assert!(written > 1);
         io.write_all(&bytes[written..]).await.unwrap();
         let mut received = vec![0; bytes.len()];
         soon(peer.read_exact(&mut received)).await.unwrap();
         assert_eq!(received, bytes);
+    }
+
+    #[tokio::test]
+    async fn what_a_read_leaves_is_there_for_the_next() {
+        let (mut io, mut peer) = narrowed().await;
+        let bytes: Vec<u8> = (0..3 * CLEARED_LEN).map(|i| i as u8).collect();
+        for room in [1, 1000, 2 * CLEARED_LEN] {
+            peer.write_all(&bytes).await.unwrap();
+            let mut received = Vec::new();
+            while received.len() < bytes.len() {
+                let mut part = Vec::with_capacity(room);
+                soon(io.read_buf(&mut part)).await.unwrap();
+                received.append(&mut part);
+            }
+            assert_eq!(received, bytes);
+        }
+    }
+
+    /// It has not waited to read before.
+    #[tokio::test]
+    async fn whoever_writes_to_a_full_socket_is_woken_though_another_reads() {
+        let (io, mut peer) = pair();
+        let (mut reader, mut writer) = split(io);
+        let writing = spawn(async move {
+            writer.write_all(&vec![7; 4 << 20]).await.unwrap();
+            writer
+        });
+        tokio::task::yield_now().await;
+        let reading = spawn(async move { reader.read_u8().await.unwrap() });
+        tokio::task::yield_now().await;
+        soon(peer.read_exact(&mut vec![0; 4 << 20])).await.unwrap();
+        soon(writing).await.unwrap();
+        peer.write_u8(1).await.unwrap();
+        assert_eq!(soon(reading).await.unwrap(), 1);
     }
 
     /// The other end takes nothing before it has sent something.
