@@ -429,6 +429,30 @@ fn held_by_decoder(wire: &[u8], chunk: usize) -> (isize, isize) {
     })
 }
 
+/// A turn in place may take too long on a busy machine; some requests become tasks then.
+#[test]
+fn requests_of_one_read_that_need_no_task_cost_no_allocation_more_where_there_are_tasks() {
+    let _alone = alone();
+    let in_place = (0..100).map(|_| allocations_of_a_read(Exec::InPlace)).min().unwrap();
+    let has_been_seen = (0..1000).any(|_| allocations_of_a_read(Exec::Spawned) <= in_place);
+    assert!(has_been_seen, "more than {in_place} each time");
+}
+
+/// So many are made for the second of two equal reads, on a multiplexed connection.
+fn allocations_of_a_read(exec: Exec) -> usize {
+    let (mut server, mut client) =
+        serve_with(&builder(), exec, App::new(|_| ready(text("at once"))));
+    client.send(begin(9).keep_conn());
+    let asks = bytes_of((1..=4).flat_map(|id| Ask::get("/").id(id).keep_conn()));
+    client.send_bytes(&asks);
+    server.run();
+    client.forget();
+    client.send_bytes(&asks);
+    let before = ALLOCATOR.stats().allocations;
+    server.run();
+    ALLOCATOR.stats().allocations - before
+}
+
 /// The median of some measurements: what the test harness's own threads allocate and free meanwhile is not in it.
 fn usual_of<T: Ord>(measure: impl Fn() -> T) -> T {
     let mut measured: Vec<T> = (0..9).map(|_| measure()).collect();

@@ -34,7 +34,7 @@ pub(super) struct Dispatch<S: HttpService, E> {
     /// Two requests were live at a time.
     pub(super) is_multiplexed: bool,
     first_turns: FirstTurns,
-    /// What the last first turn ran in, if that answered its request.
+    /// What the last first turn ran in, if that answered its request and each place keeping its own would take too much room.
     pub(super) spare: Option<Pin<Box<Driver<S>>>>,
     /// A request has begun.
     pub(super) has_begun: bool,
@@ -248,7 +248,9 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
         let Some(executor) = self.exec.executor() else { return };
         let slot = self.exchanges.slot(index);
         let Some(exchange) = &mut slot.exchange else {
-            self.spare = slot.driver.take();
+            if size_of::<Driver<S>>() > KEPT_MAX {
+                self.spare = slot.driver.take();
+            }
             return;
         };
         if !exchange.needs_service() {
@@ -264,3 +266,7 @@ impl<S: HttpService, E: ExchangeExec<S>> Dispatch<S, E> {
 
 /// After so many turns what they queued is written, and the transport is read again.
 const TURNS_PER_RUN: usize = 64;
+
+/// A driver of no more than that stays where it is: the requests of one read are all there before the first is called, and each
+/// would have to allocate one.
+const KEPT_MAX: usize = 512;
