@@ -429,6 +429,19 @@ fn held_by_decoder(wire: &[u8], chunk: usize) -> (isize, isize) {
     })
 }
 
+#[test]
+fn a_read_that_finds_nothing_allocates_nothing() {
+    let _alone = alone();
+    let (mut server, _client) = serve(App::hello());
+    server.run();
+    let mut allocations = (0..9).map(|_| {
+        let before = ALLOCATOR.stats().allocations;
+        server.poll_unasked();
+        ALLOCATOR.stats().allocations - before
+    });
+    assert!(allocations.any(|allocations| allocations == 0));
+}
+
 /// A turn in place may take too long on a busy machine; some requests become tasks then.
 #[test]
 fn requests_of_one_read_that_need_no_task_cost_no_allocation_more_where_there_are_tasks() {
