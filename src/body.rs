@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use self::http::HttpBody;
 use crate::error::{Error, Kind, Result};
+use crate::waker;
 
 /// The body of a request, as it arrives in FCGI_STDIN.
 ///
@@ -299,9 +300,7 @@ impl Channel {
             Some(End::Complete) => Poll::Ready(None),
             Some(End::Failed(kind)) => Poll::Ready(Some(Err(Error::new(kind)))),
             None => {
-                if !state.consumer.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                    state.consumer = Some(cx.waker().clone());
-                }
+                waker::keep(&mut state.consumer, cx);
                 Poll::Pending
             }
         }

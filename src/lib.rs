@@ -155,6 +155,7 @@ mod serve;
 pub mod server;
 mod trace;
 pub mod trust;
+mod waker;
 
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]

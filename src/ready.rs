@@ -3,6 +3,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
+use crate::waker;
+
 /// Which exchanges were woken, in the order in which they get their turn.
 ///
 /// An exchange stands in it once at most, so its work is proportional to what was woken, and its order is fair. This is the
@@ -52,8 +54,7 @@ impl ReadyList {
 
     /// Arranges for the task to be woken with the next exchange. `false` if one is ready already.
     pub(crate) fn park(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.connection.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.connection = Some(cx.waker().clone());
+        if waker::keep(&mut self.connection, cx) {
             self.woken.lock().connection.clone_from(&self.connection);
         }
         // Here the one flag is set and then the other read, in `push` the other way round, all in one order: so at least one side

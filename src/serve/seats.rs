@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::waker;
+
 use tokio::task::Id;
 use tokio::time::{Sleep, sleep};
 
@@ -96,8 +98,7 @@ impl Seat {
 
     /// To be called before the connection is polled.
     pub(super) fn register(&mut self, cx: &mut Context<'_>) {
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
+        if waker::keep(&mut self.waker, cx) {
             *self.occupancy.task() = self.waker.clone();
         }
     }

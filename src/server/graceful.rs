@@ -11,6 +11,7 @@ use super::connection::Connection;
 use super::exec::{ExchangeExec, InPlace};
 use super::service::HttpService;
 use crate::error::Result;
+use crate::waker;
 
 /// Ends many connections together, each after what it is serving.
 ///
@@ -200,8 +201,7 @@ impl Watched {
 
     /// Ready once the shutdown has started.
     pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
+        if waker::keep(&mut self.waker, cx) {
             self.shared.lock().wakers.insert(self.number, self.waker.clone());
         }
         // Looked at after the waker is in place, else a start in between would be missed.

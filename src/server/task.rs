@@ -8,6 +8,7 @@ use super::driver::{Driver, Step, contain_drop};
 use super::service::HttpService;
 use super::stderr::{Entered, Stderr};
 use crate::trace::Span;
+use crate::waker;
 
 /// One request of a multiplexed connection, or what is left of it, to be run by an executor.
 ///
@@ -115,9 +116,7 @@ impl Mailbox {
         if state.is_closed {
             return Poll::Ready(Err(Closed));
         }
-        if !state.task.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            state.task = Some(cx.waker().clone());
-        }
+        waker::keep(&mut state.task, cx);
         match state.is_full() {
             true => Poll::Pending,
             false => Poll::Ready(Ok(())),

@@ -7,6 +7,7 @@ use http::{Request, Response};
 use super::send_request::TrySendError;
 use crate::body::Incoming;
 use crate::error::{Error, Failure};
+use crate::waker;
 
 /// A response whose body does not yet cancel anything, or the request that nothing was done with.
 pub(super) type Outcome<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
@@ -64,9 +65,7 @@ impl<B> Future for ReplyReceiver<B> {
         if let Some(outcome) = slot.outcome.take() {
             return Poll::Ready(outcome);
         }
-        if !slot.waiter.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            slot.waiter = Some(cx.waker().clone());
-        }
+        waker::keep(&mut slot.waiter, cx);
         Poll::Pending
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::UnixStream as ReadWrite;
 use tokio::runtime::Handle;
 
 use super::{Credentials, Peer};
+use crate::waker;
 
 /// A connection to a Unix socket.
 ///
@@ -131,7 +132,7 @@ impl AsyncRead for UnixStream {
         let Registration::Read(io) = &self.registration else { return failed() };
         let polled = poll_read(io, cx, buf);
         if polled.is_pending() {
-            keep(&mut self.reader, cx.waker());
+            waker::keep(&mut self.reader, cx);
         }
         polled
     }
@@ -198,13 +199,6 @@ fn poll_read(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
             Err(error) => return Poll::Ready(Err(error)),
         }
-    }
-}
-
-fn keep(kept: &mut Option<Waker>, waker: &Waker) {
-    match kept {
-        Some(kept) => kept.clone_from(waker),
-        None => *kept = Some(waker.clone()),
     }
 }
 
