@@ -133,7 +133,7 @@ impl Socket {
             }
             Self::Unix(listener) => {
                 let (io, path) = listener.accept().await;
-                (io, AnyAddr::Unix(path))
+                (AnyIo(Io::Unix(io)), AnyAddr::Unix(path))
             }
         }
     }
@@ -166,8 +166,8 @@ pub struct AnyIo(Io);
 
 #[cfg(unix)]
 impl AnyIo {
-    pub(super) fn unix(io: tokio::net::UnixStream) -> Self {
-        Self(Io::Unix(UnixStream::new(io)))
+    pub(super) fn unix(io: UnixStream) -> Self {
+        Self(Io::Unix(io))
     }
 
     /// Who is at the other end of a Unix socket.

@@ -9,9 +9,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use socket2::SockRef;
+use tokio::net::UnixListener;
 use tokio::net::unix::SocketAddr;
-use tokio::net::{UnixListener, UnixStream};
 
+use super::unix_stream::UnixStream;
 use super::{AnyAddr, AnyIo, AnyListener, BACKLOG, Listener, Peer, accept, cannot_listen};
 
 /// Options of a Unix socket that [`bind`](super::bind) has no words for.
@@ -149,7 +150,7 @@ impl Listener for UnixListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (AnyIo, SocketAddr) {
-        let (io, addr) = accept::accept(|cx| self.poll_accept(cx)).await;
+        let (io, addr) = accept(self).await;
         (AnyIo::unix(io), addr)
     }
 
@@ -191,14 +192,14 @@ impl UnixSocket {
         }
     }
 
-    pub(super) async fn accept(&mut self) -> (AnyIo, Option<PathBuf>) {
+    pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
         if self.is_withdrawn() {
             return match accept_waiting(&self.listener) {
-                Ok((io, path)) => (AnyIo::unix(io), path),
+                Ok(accepted) => accepted,
                 Err(_) => pending().await,
             };
         }
-        let (io, addr) = Listener::accept(&mut self.listener).await;
+        let (io, addr) = accept(&self.listener).await;
         (io, addr.as_pathname().map(PathBuf::from))
     }
 
@@ -207,12 +208,17 @@ impl UnixSocket {
     }
 }
 
+async fn accept(listener: &UnixListener) -> (UnixStream, SocketAddr) {
+    let (io, addr) = accept::accept(|cx| listener.poll_accept(cx)).await;
+    (UnixStream::new(io), addr)
+}
+
 /// An error is the end of the queue. Tokio's `accept` finds no end in a socket that was shut down: it tries again for ever.
 fn accept_waiting(listener: &UnixListener) -> io::Result<(UnixStream, Option<PathBuf>)> {
     let listener = listener.as_fd().try_clone_to_owned()?;
     let (io, addr) = std::os::unix::net::UnixListener::from(listener).accept()?;
     io.set_nonblocking(true)?;
-    Ok((UnixStream::from_std(io)?, addr.as_pathname().map(PathBuf::from)))
+    Ok((UnixStream::new(io.try_into()?), addr.as_pathname().map(PathBuf::from)))
 }
 
 /// The path stays when the listener is dropped: who bound it is to remove it.
@@ -237,7 +243,7 @@ fn refuse_if_impossible(path: &Path) -> io::Result<()> {
 
 async fn refuse_if_answered(path: &Path) -> io::Result<()> {
     loop {
-        match UnixStream::connect(path).await {
+        match tokio::net::UnixStream::connect(path).await {
             Err(error) if is_stale(&error) => return Ok(()),
             // The listener was closed before it came to us: another may have followed it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}

@@ -1,7 +1,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{AnyIo, AnyListener};
+use super::AnyListener;
+use super::unix_stream::UnixStream;
 
 #[derive(Debug)]
 pub(super) enum UnixSocket {}
@@ -15,7 +16,7 @@ impl UnixSocket {
         match *self {}
     }
 
-    pub(super) async fn accept(&mut self) -> (AnyIo, Option<PathBuf>) {
+    pub(super) async fn accept(&mut self) -> (UnixStream, Option<PathBuf>) {
         match *self {}
     }
 }
