@@ -74,9 +74,13 @@ impl RecordReader {
         let mut buffer = self.take_buffer();
         let len = match poll_read(io, cx, &mut buffer) {
             Poll::Ready(Ok(len)) => len,
-            nothing => {
+            Poll::Ready(Err(error)) => {
                 give_back(buffer);
-                return nothing.map_ok(|_| unreachable!("neither pending nor an error"));
+                return Poll::Ready(Err(error));
+            }
+            Poll::Pending => {
+                give_back(buffer);
+                return Poll::Pending;
             }
         };
         let buffer = match len {
