@@ -199,6 +199,29 @@ async fn whoever_has_just_connected_has_a_second_for_its_first_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_asks_for_values_first_has_that_second_too() {
+    let app = App::new();
+    let network = app.start(1);
+    let mut asking = WebServer::kept(network.connect());
+    asking.ask_for(&["FCGI_MAX_REQS"]).await;
+    let mut newcomer = WebServer::kept(network.connect());
+    newcomer.send(&wait()).await;
+    sleep(Duration::from_millis(900)).await;
+    assert_eq!(asking.get("/").await.body(), "hello");
+    bounded(app.called.acquire()).await.unwrap().forget();
+    asking.closed().await;
+    app.leave.notify_one();
+    assert_eq!(newcomer.response().await.body(), "waited");
+
+    let mut asking = WebServer::kept(network.connect());
+    asking.ask_for(&["FCGI_MAX_REQS"]).await;
+    let start = Instant::now();
+    assert_eq!(idle(&network).await.get("/").await.body(), "hello");
+    assert_eq!(start.elapsed().as_millis() / 10, 100, "a second");
+    asking.closed().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_has_arrived_keeps_its_connection() {
     let app = App::new();
     let network = app.start(2);

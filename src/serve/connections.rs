@@ -172,6 +172,14 @@ where
         }
     }
 
+    /// Whether a request has ever begun on it.
+    fn has_begun(&mut self) -> bool {
+        match self {
+            Self::FastCgi(connection, _) => connection.connection().has_begun(),
+            Self::Http(connection) => connection.has_begun(),
+        }
+    }
+
     /// Whether it has ended and another protocol takes over.
     fn is_foreign(&mut self) -> bool {
         match self {
@@ -242,7 +250,7 @@ where
                 continue;
             }
             let Some(seat) = &mut this.seat else { return Poll::Pending };
-            if !seat.must_leave(connection.idle_mark(), cx) {
+            if !seat.must_leave(connection.idle_mark(), connection.has_begun(), cx) {
                 return Poll::Pending;
             }
             debug!("closing an idle connection to make room for another");

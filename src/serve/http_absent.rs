@@ -42,6 +42,10 @@ impl<I, S> HttpConnection<I, S> {
         match self.0 {}
     }
 
+    pub(super) fn has_begun(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(super) fn close_idle(&mut self) {
         match self.0 {}
     }

@@ -144,7 +144,7 @@ impl<L: Listener, S> Serve<L, S> {
     ///
     /// A connection that is closed so may be sent a request at that very moment, which is then lost unless the web server repeats
     /// it, as nginx does. So the limit should be larger than what the web server keeps (`keepalive` of nginx, `pool-max-conn` of
-    /// HAProxy). A new connection counts as busy until its first request, for a second at most.
+    /// HAProxy). A new connection counts as busy until its first request, for a second at most, also if it asks for values first.
     ///
     /// There may be one connection more than the limit for the moment that the closing takes. A limit of 0 is taken as 1.
     pub fn with_max_connections(self, connections: usize) -> Self {

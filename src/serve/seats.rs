@@ -87,7 +87,7 @@ pub(super) struct Seat {
     waker: Option<Waker>,
     mark: Option<u64>,
     is_leaving: bool,
-    /// Runs until the first bytes have come.
+    /// Runs until the first request has come.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
@@ -105,12 +105,17 @@ impl Seat {
 
     /// To be called after a poll that left the connection pending. Whether it is to leave now.
     ///
-    /// `mark` says how much has arrived on it if it is idle.
-    pub(super) fn must_leave(&mut self, mark: Option<u64>, cx: &mut Context<'_>) -> bool {
+    /// `mark` says how much has arrived on it if it is idle, `has_begun` whether a request ever has.
+    pub(super) fn must_leave(
+        &mut self,
+        mark: Option<u64>,
+        has_begun: bool,
+        cx: &mut Context<'_>,
+    ) -> bool {
         if self.is_leaving {
             return false;
         }
-        let mark = mark.filter(|&arrived| self.has_had_its_chance(arrived, cx));
+        let mark = mark.filter(|_| self.has_had_its_chance(has_begun, cx));
         let has_changed = mark != self.mark;
         if has_changed {
             self.mark = mark;
@@ -126,9 +131,9 @@ impl Seat {
         self.is_leaving
     }
 
-    /// Who has just connected is about to send a request.
-    fn has_had_its_chance(&mut self, arrived: u64, cx: &mut Context<'_>) -> bool {
-        if arrived > 0 {
+    /// Who has just connected is about to send a request, perhaps when it has got FCGI_GET_VALUES answered.
+    fn has_had_its_chance(&mut self, has_begun: bool, cx: &mut Context<'_>) -> bool {
+        if has_begun {
             self.patience = None;
         }
         let is_over = match &mut self.patience {

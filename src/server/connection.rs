@@ -185,6 +185,12 @@ where
         is_idle.then_some(self.received)
     }
 
+    /// Whether a request has ever begun on it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.dispatch.has_begun
+    }
+
     /// Closes a connection that waits for a request; it is to be polled on.
     ///
     /// It does not wait for the peer to close too: no answer is under way to it that a reset would destroy.

@@ -77,6 +77,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> WebServer<Io> {
         self.send_bytes(&wire).await;
     }
 
+    /// Asks what the application can, and waits until it has said so.
+    pub async fn ask_for(&mut self, names: &[&str]) {
+        let (mut pairs, mut wire) = (Vec::new(), Vec::new());
+        for name in names {
+            put_pair(&mut pairs, name.as_bytes(), b"");
+        }
+        put_record(&mut wire, RecordType::GetValues, None, &pairs);
+        self.send_bytes(&wire).await;
+        while !self.has_buffered_values() {
+            assert_ne!(self.read().await, 0, "the connection ends before the values");
+        }
+    }
+
     pub async fn send_bytes(&mut self, bytes: &[u8]) {
         bounded(self.io.write_all(bytes)).await.expect("the application reads");
     }
@@ -125,6 +138,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> WebServer<Io> {
         let part = self.decoder.decode(&mut rest).expect("records").map(part_of);
         self.input = rest.to_vec();
         part
+    }
+
+    fn has_buffered_values(&mut self) -> bool {
+        let mut rest = &self.input[..];
+        let Some(fragment) = self.decoder.decode(&mut rest).expect("records") else { return false };
+        assert_eq!(fragment.header.record_type, RecordType::GetValuesResult);
+        self.input = rest.to_vec();
+        true
     }
 
     /// All of a request but its body, as it goes over the wire.

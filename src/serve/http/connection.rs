@@ -78,6 +78,10 @@ where
         self.activity.idle_mark()
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.activity.has_begun()
+    }
+
     /// Ends it when nothing is live; it is to be polled on.
     pub(crate) fn close_idle(&mut self) {
         if let Some(hyper) = self.hyper.as_mut().filter(|_| self.ending.is_none()) {
