@@ -29,6 +29,8 @@ pub(crate) struct Variant {
     pub(crate) shares_connections: bool,
     /// Whether the application asks for several requests at a time on a connection.
     pub(crate) asks_for_multiplexing: bool,
+    /// Whether the server sends an application nothing for a while when a connection to it has failed.
+    pub(crate) avoids_after_failure: bool,
     /// Who starts the application, if the tests do not.
     pub(crate) spawner: Option<Spawner>,
     limits: Vec<Limit>,
@@ -115,6 +117,7 @@ impl Variant {
             multiplexes: false,
             shares_connections: false,
             asks_for_multiplexing: false,
+            avoids_after_failure: false,
             spawner: None,
             limits: Vec::new(),
             configure: Box::new(configure),

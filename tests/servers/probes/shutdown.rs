@@ -13,7 +13,7 @@ use crate::application::{Application, Options, Outcome};
 use crate::client::{Answer, request};
 use crate::pattern::{Digest, KIB, Pattern};
 use crate::process::POLL;
-use crate::site::{LONG_ENOUGH, Site};
+use crate::site::{LONG_ENOUGH, START_BOUND, Site};
 use crate::stage::Stage;
 use crate::variant::Socket;
 
@@ -113,11 +113,23 @@ async fn ask_again_and_again(site: Arc<Site>, answers: Arc<Answers>) {
                 let status = lost.map_or(StatusCode::BAD_GATEWAY, |answer| answer.status());
                 assert!([500, 502, 503].contains(&status.as_u16()), "{status}");
                 answers.lost.fetch_add(1, Ordering::SeqCst);
+                if site.variant.avoids_after_failure {
+                    answers_again(&site).await;
+                }
                 // HAProxy closes the client's connection instead of answering.
                 client = site.connect().await;
             }
         }
     }
+}
+
+async fn answers_again(site: &Site) {
+    let asked = async {
+        while site.get("/status/200").await.status != StatusCode::OK {
+            sleep(POLL).await;
+        }
+    };
+    timeout(START_BOUND, asked).await.expect("the server tries again");
 }
 
 /// Handlers that hang and streams without end are dropped at the deadline. A server that can shows that the stream is not

@@ -34,6 +34,7 @@ fn variant(program: &Program, socket: Socket, setup: Setup) -> Variant {
     let mut variant =
         Variant::new(program, socket, setup.name, move |wiring| command(wiring, setup));
     variant.software = "lighttpd/";
+    variant.avoids_after_failure = true;
     variant.spawner = setup.spawns.then_some(Spawner::WebServer);
     variant.cannot("methods::unknown_arrive_unchanged", "refuses unknown methods with 501");
     variant.cannot("methods::without_a_length", "refuses POST without a length with 411");
