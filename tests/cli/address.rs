@@ -108,9 +108,11 @@ async fn a_socket_without_permission_says_whose_it_is() {
     };
     let socket = folder.path().join("app.sock");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    // The command itself must be where anybody can run it.
+    // The command itself must be where anybody can run it. Copied by this process, it could not be run while a child of another
+    // test holds it open for writing, from its fork until it runs another program (ETXTBSY).
     let program = folder.path().join("fcgi");
-    std::fs::copy(env!("CARGO_BIN_EXE_fcgi"), &program).unwrap();
+    let mut copy = std::process::Command::new("cp");
+    assert!(copy.arg(env!("CARGO_BIN_EXE_fcgi")).arg(&program).status().unwrap().success());
     set_mode(&program, 0o755);
     let is_root = rustix::process::geteuid().is_root();
     let run = async || {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -96,7 +95,13 @@ fn copy(place: &Place) -> io::Result<Arc<TempDir>> {
         return Ok(copy);
     }
     let copy = Arc::new(public_dir(&parent)?);
-    fs::copy(std::env::current_exe()?, copy.path().join(NAME))?;
+    // Not by this process: a child that it starts meanwhile holds the file open for writing until it runs another program, and for so
+    // long nobody can run this one (ETXTBSY).
+    let done =
+        Command::new("cp").arg(std::env::current_exe()?).arg(copy.path().join(NAME)).status()?;
+    if !done.success() {
+        return Err(io::Error::other(format!("cp: {done}")));
+    }
     copies.insert(parent, Arc::downgrade(&copy));
     Ok(copy)
 }
